@@ -1,0 +1,97 @@
+"""What goes into a reconstruction and what comes out: frozen, versioned, free of torch and of Blender.
+
+Scene space is used for every array of :class:`Result`: metres, right-handed, x right, **y up**, z towards the camera,
+feet on y = 0, the person's box axis at x = 0. It equals glTF's convention. Blender's is ``(x, -z, y)``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+import numpy as np
+
+REQUEST_VERSION = 1
+RESULT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Request:
+    """One reconstruction. Plain JSON values only, so it can cross the wall and be kept on the created object."""
+
+    photo: str  # path of the photo
+    resolution: int = 256  # cells along the longest side of the evaluation box
+    height: float = 1.70  # metres, head to feet of the result
+    person: int = 0  # index among the persons found, largest first
+    box: tuple[float, float, float, float] | None = None  # x0 y0 x1 y1 in upright photo pixels; skips detection
+    whole_frame: bool = False  # take the whole photo as the person's box; skips detection
+    weights: str = ""  # path of the network weights; "" = those that ship
+    detector: str = ""  # path of detector weights; "" = the detector that ships
+    device: str = "cpu"
+    threads: int = 0  # 0 = as many as the machine has
+    version: int = REQUEST_VERSION
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Request:
+        """Raises ``ValueError`` for unknown keys or another version."""
+        known = {f.name for f in fields(cls)}
+        unknown = set(data) - known
+        if unknown:
+            raise ValueError(f"unknown request fields: {', '.join(sorted(unknown))}")
+        if data.get("version", REQUEST_VERSION) != REQUEST_VERSION:
+            raise ValueError(f"request version {data['version']} is not {REQUEST_VERSION}")
+        values = dict(data)
+        if values.get("box") is not None:
+            values["box"] = tuple(float(x) for x in values["box"])
+        return cls(**values)
+
+
+@dataclass(frozen=True)
+class PhotoCamera:
+    """The pinhole camera of the whole photo, in scene space. It looks along -z, its up is +y.
+
+    A scene point p lands on the photo pixel (origin top left, y down)
+    ``u = principal[0] + focal * (p.x - position.x) / (position.z - p.z)``,
+    ``v = principal[1] - focal * (p.y - position.y) / (position.z - p.z)``.
+    """
+
+    position: tuple[float, float, float]  # metres
+    focal: float  # pixels of the photo
+    principal: tuple[float, float]  # pixels; away from the centre, because the person's box axis is the optical axis
+    width: int  # pixels of the upright photo
+    height: int
+
+
+@dataclass(frozen=True)
+class DirectionalLight:
+    direction: tuple[float, float, float]  # unit vector from the surface TOWARDS the light, scene space
+    colour: tuple[float, float, float]  # linear; shading added where the normal faces the light
+
+
+@dataclass(frozen=True)
+class LightRig:
+    """Shading as a function of the unit normal n (linear; shaded = albedo * shading):
+    ``shading(n) ~ ambient + key.colour * max(0, n.key.direction) + fill.colour * max(0, n.fill.direction)``."""
+
+    key: DirectionalLight
+    fill: DirectionalLight
+    ambient: tuple[float, float, float]  # linear
+    sh: tuple[tuple[float, float, float], ...]  # 9 x 3 real spherical harmonics of the shading, bands 0..2
+
+
+@dataclass(frozen=True)
+class Result:
+    """All arrays in scene space (see the module). Colours are linear, not sRGB."""
+
+    vertices: np.ndarray  # (V, 3) float32, metres
+    faces: np.ndarray  # (F, 3) int32, counter-clockwise seen from outside
+    normals: np.ndarray  # (V, 3) float32, unit, outward
+    albedo: np.ndarray  # (V, 3) float32, linear, 0..1
+    shaded: np.ndarray  # (V, 3) float32, linear, >= 0
+    camera: PhotoCamera
+    lights: LightRig
+    report: dict[str, Any] = field(default_factory=dict)  # JSON values; see docs/architecture.md
+    version: int = RESULT_VERSION

@@ -1,0 +1,182 @@
+"""From shading as a function of the normal to lights that an artist can move.
+
+Directions and colours are those of :class:`LightRig`: unit vectors in scene space (x right, y up, z towards the
+camera), linear colours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+
+import numpy as np
+
+from .contracts import DirectionalLight, LightRig
+
+Shading = Callable[[np.ndarray], np.ndarray]
+
+SAMPLES = 1024  # directions at which the shading is asked
+CANDIDATES = 162  # light directions of the first, exhaustive search: about 16 degrees apart
+HIDDEN_WEIGHT = 0.2  # of a normal that the camera does not see, where one that faces it counts 1 + HIDDEN_WEIGHT
+LEAST_ANGLE = 45.0  # degrees between key and fill: two closer lights are one to the eye, and the split is arbitrary
+FINEST_ANGLE = 0.1  # degrees: where the refinement of a direction ends
+LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear Rec. 709 colours
+TOWARDS_CAMERA = (0.0, 0.0, 1.0)
+
+
+def fit_light_rig(shading: Shading) -> LightRig:
+    """The rig and the spherical harmonics that come closest to a shading.
+
+    ``shading`` maps unit normals (N, 3) float32 to linear shading (N, 3) and is asked once. Both fits are least
+    squares over the whole sphere, in which the normals that the camera sees count more, by their share of its image.
+    A light without any energy is black and directed at the camera. Raises ``ValueError`` for a shading that is not
+    finite.
+    """
+    normals = fibonacci_sphere(SAMPLES)
+    values = np.asarray(shading(normals.astype(np.float32)), np.float64)
+    if values.shape != normals.shape or not np.all(np.isfinite(values)):
+        raise ValueError("the shading must return one finite colour a normal")
+    weights = HIDDEN_WEIGHT + np.maximum(normals[:, 2], 0)
+    key, fill, ambient = _fit_lights(normals, values, weights)
+    return LightRig(key, fill, ambient, _tuples(_fit_sh(normals, values, weights)))
+
+
+def eval_sh(sh: np.ndarray, normals: np.ndarray) -> np.ndarray:
+    """Shading (N, 3) float64 of the coefficients ``sh`` (9, 3) at unit ``normals`` (N, 3)."""
+    return sh_basis(normals) @ np.asarray(sh, np.float64)
+
+
+def eval_rig(rig: LightRig, normals: np.ndarray) -> np.ndarray:
+    """Shading (N, 3) float64 of the rig's two lights and its ambient light at unit ``normals`` (N, 3)."""
+    shading = np.tile(np.asarray(rig.ambient, np.float64), (len(normals), 1))
+    for light in (rig.key, rig.fill):
+        shading += _lobes(normals, np.array([light.direction])) * np.array(light.colour)
+    return shading
+
+
+def sh_basis(normals: np.ndarray) -> np.ndarray:
+    """Real spherical harmonics of bands 0 to 2 at unit ``normals`` (N, 3), as (N, 9) float64.
+
+    In the order (l, m) = (0,0), (1,-1), (1,0), (1,1), (2,-2), (2,-1), (2,0), (2,1), (2,2), orthonormal over the sphere,
+    with the constants and signs of Ramamoorthi and Hanrahan, "An efficient representation for irradiance environment
+    maps" (SIGGRAPH 2001), which also shows that these nine hold a diffuse object's irradiance to about one percent.
+    The coefficients in a :class:`LightRig` are those of the shading itself: the radiance that causes it has these
+    divided by (pi, 2 pi / 3, pi / 4) for the bands 0, 1, 2, where shading means irradiance.
+    """
+    x, y, z = np.asarray(normals, np.float64).T
+    return np.stack(
+        [
+            np.full_like(x, 0.5 * np.sqrt(1 / np.pi)),  # 0.282095
+            np.sqrt(3 / (4 * np.pi)) * y,  # 0.488603
+            np.sqrt(3 / (4 * np.pi)) * z,
+            np.sqrt(3 / (4 * np.pi)) * x,
+            0.5 * np.sqrt(15 / np.pi) * x * y,  # 1.092548
+            0.5 * np.sqrt(15 / np.pi) * y * z,
+            0.25 * np.sqrt(5 / np.pi) * (3 * z * z - 1),  # 0.315392
+            0.5 * np.sqrt(15 / np.pi) * x * z,
+            0.25 * np.sqrt(15 / np.pi) * (x * x - y * y),  # 0.546274
+        ],
+        axis=-1,
+    )
+
+
+def fibonacci_sphere(count: int) -> np.ndarray:
+    """``count`` nearly evenly spread unit vectors (count, 3) float64."""
+    index = np.arange(count) + 0.5
+    z = 1 - 2 * index / count
+    turn = index * np.pi * (3 - np.sqrt(5))  # the golden angle
+    radius = np.sqrt(1 - z * z)
+    return np.stack([radius * np.cos(turn), radius * np.sin(turn), z], axis=-1)
+
+
+def _fit_sh(normals: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    root = np.sqrt(weights)[:, None]
+    return np.linalg.lstsq(sh_basis(normals) * root, values * root, rcond=None)[0]
+
+
+def _fit_lights(
+    normals: np.ndarray, values: np.ndarray, weights: np.ndarray
+) -> tuple[DirectionalLight, DirectionalLight, tuple[float, float, float]]:
+    """Key, fill and ambient light: every pair of coarse directions is tried, then the best one refined."""
+    candidates = fibonacci_sphere(CANDIDATES)
+    first, second = np.triu_indices(CANDIDATES, 1)
+    pairs = np.stack([candidates[first], candidates[second]], axis=1)
+    pair, colours, gain = _best_pair(pairs, normals, values, weights)
+    least_gain = 1e-9 * (weights[:, None] * values**2).sum()  # above rounding, below what 0.1 degrees bring
+    angle = 8.0
+    while angle >= FINEST_ANGLE:
+        moves = [_around(direction, angle) for direction in pair]
+        pairs = np.stack([np.repeat(moves[0], len(moves[1]), axis=0), np.tile(moves[1], (len(moves[0]), 1))], axis=1)
+        better, better_colours, better_gain = _best_pair(pairs, normals, values, weights)
+        if better_gain > gain + least_gain:
+            pair, colours, gain = better, better_colours, better_gain
+        else:
+            angle /= 2
+    lights = [
+        DirectionalLight(_tuple(direction) if colour.any() else TOWARDS_CAMERA, _tuple(colour))
+        for direction, colour in zip(pair, colours[1:], strict=True)
+    ]
+    fill, key = sorted(lights, key=lambda light: float(LUMINANCE @ light.colour))
+    return key, fill, _tuple(colours[0])
+
+
+def _best_pair(
+    pairs: np.ndarray, normals: np.ndarray, values: np.ndarray, weights: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, float]:
+    """Of ``pairs`` (P, 2, 3) of light directions the one that fits best, its colours (3, 3: ambient and the two) and
+    by how much they lower the weighted sum of squares. Pairs closer than LEAST_ANGLE are left out."""
+    pairs = pairs[(pairs[:, 0] * pairs[:, 1]).sum(axis=1) <= np.cos(np.radians(LEAST_ANGLE))]
+    directions, index = np.unique(pairs.reshape(-1, 3), axis=0, return_inverse=True)
+    columns = np.concatenate([np.ones((len(normals), 1)), _lobes(normals, directions)], axis=1)
+    gram = columns.T @ (columns * weights[:, None])
+    moments = columns.T @ (values * weights[:, None])
+    used = np.concatenate([np.zeros((len(pairs), 1), int), 1 + index.reshape(-1, 2)], axis=1)
+    colours, gain = _nonnegative_least_squares(gram[used[:, :, None], used[:, None, :]], moments[used])
+    best = int(np.argmax(gain))
+    return pairs[best], colours[best], float(gain[best])
+
+
+def _nonnegative_least_squares(gram: np.ndarray, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Least squares of three unknowns >= 0, for P problems of C colour channels each, exactly: every set of unknowns
+    that may differ from zero is solved and the best feasible one taken.
+
+    ``gram`` (P, 3, 3) and ``moments`` (P, 3, C) are those of the normal equations. Returns the solutions (P, 3, C) and
+    by how much they lower the sum of squares (P,).
+    """
+    solution = np.zeros_like(moments)
+    gain = np.zeros((len(moments), moments.shape[2]))
+    for size in (1, 2, 3):
+        for free in combinations(range(3), size):
+            rows = list(free)
+            part = np.linalg.solve(gram[:, rows][:, :, rows], moments[:, rows])
+            part_gain = (part * moments[:, rows]).sum(axis=1)
+            better = np.all(part >= 0, axis=1) & (part_gain > gain)
+            gain = np.where(better, part_gain, gain)
+            trial = np.zeros_like(moments)
+            trial[:, rows] = part
+            solution = np.where(better[:, None], trial, solution)
+    return solution, gain.sum(axis=1)
+
+
+def _lobes(normals: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """How much each normal (N, 3) faces each direction (D, 3): (N, D), 0..1."""
+    return np.maximum(normals @ directions.T, 0)
+
+
+def _around(direction: np.ndarray, angle: float) -> np.ndarray:
+    """The direction itself and six unit vectors ``angle`` degrees away from it (7, 3)."""
+    across = np.cross(direction, np.eye(3)[np.argmin(np.abs(direction))])
+    across /= np.linalg.norm(across)
+    turns = np.arange(6) * np.pi / 3
+    ring = np.cos(turns)[:, None] * across + np.sin(turns)[:, None] * np.cross(direction, across)
+    moved = np.concatenate([direction[None], direction + np.tan(np.radians(angle)) * ring])
+    return moved / np.linalg.norm(moved, axis=1, keepdims=True)
+
+
+def _tuple(vector: np.ndarray) -> tuple[float, float, float]:
+    x, y, z = (float(value) for value in vector)
+    return x, y, z
+
+
+def _tuples(rows: np.ndarray) -> tuple[tuple[float, float, float], ...]:
+    return tuple(_tuple(row) for row in rows)

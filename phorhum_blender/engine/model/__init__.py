@@ -1,0 +1,7 @@
+"""The three networks of PHORHUM: feature extractor G, surface field f, shading network s."""
+
+from .config import ModelConfig
+from .feature_extractor import Encoding
+from .phorhum import PhorhumModel
+
+__all__ = ["Encoding", "ModelConfig", "PhorhumModel"]

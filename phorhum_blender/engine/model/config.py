@@ -1,0 +1,30 @@
+"""Sizes of the networks; stored in the header of the weights file."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+
+@dataclass(frozen=True)
+class ModelConfig:
+    image_size: int = 256  # pixels a side of the crop that the feature extractor sees
+    widths: tuple[int, ...] = (32, 64, 128, 192, 256)  # channels at strides 2, 4, 8, 16, 32
+    blocks: tuple[int, ...] = (1, 1, 2, 2, 3)  # residual blocks a level on the way down
+    features: int = 40  # learned channels of the pixel-aligned feature map, at stride 2
+    illumination: int = 16  # length of the illumination code
+    field_width: int = 128
+    field_layers: int = 6
+    octaves: int = 5  # of the positional encoding of a point
+    shading_width: int = 64
+
+    def to_json(self) -> dict[str, Any]:
+        return asdict(self)
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> ModelConfig:
+        """Raises ``ValueError`` when ``data`` has other keys than the fields."""
+        if set(data) != {f.name for f in fields(cls)}:
+            raise ValueError("the model configuration does not fit this version")
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        return cls(**values)

@@ -1,0 +1,94 @@
+"""G, f and s together, and their file: safetensors with the configuration and a SHA-256 in the header."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import nn
+
+from ..errors import UserError
+from .config import ModelConfig
+from .feature_extractor import Encoding, FeatureExtractor
+from .shading_network import ShadingNetwork
+from .surface_field import SurfaceField
+
+FORMAT = "phorhum-1"
+DEFAULT_WEIGHTS = Path(__file__).parents[2] / "weights" / "phorhum.safetensors"
+REMEDY = "Reinstall the extension, or choose another weights file."
+
+
+class PhorhumModel(nn.Module):
+    def __init__(self, config: ModelConfig | None = None):
+        super().__init__()
+        self.config = config or ModelConfig()
+        self.feature_extractor = FeatureExtractor(self.config)
+        self.surface_field = SurfaceField(self.config)
+        self.shading_network = ShadingNetwork(self.config)
+        self.sha256 = ""
+
+    def encode(self, image: torch.Tensor) -> Encoding:
+        """``image`` (1, 4, S, S): sRGB-encoded colour 0..1 and mask 0..1."""
+        return self.feature_extractor(image)
+
+    def field(self, encoding: Encoding, points: torch.Tensor, distance: float) -> tuple[torch.Tensor, torch.Tensor]:
+        """``points`` (N, 3) crop units -> signed distance (N,) crop units, albedo (N, 3) linear 0..1."""
+        d, albedo = self.surface_field(encoding, points.unsqueeze(0), distance)
+        return d[0], srgb_to_linear(torch.sigmoid(albedo[0]))
+
+    def shading(self, encoding: Encoding, normals: torch.Tensor) -> torch.Tensor:
+        """``normals`` (N, 3) unit -> linear shading (N, 3)."""
+        return self.shading_network(normals.unsqueeze(0), encoding.illumination)[0]
+
+    def save(self, path: str | Path) -> str:
+        """Writes the weights and returns their SHA-256."""
+        tensors = {k: v.detach().cpu().contiguous() for k, v in self.state_dict().items()}
+        digest = tensor_sha256(tensors)
+        header = {"format": FORMAT, "config": json.dumps(self.config.to_json()), "sha256": digest}
+        save_file(tensors, str(path), metadata=header)
+        Path(path).chmod(0o644)  # safetensors makes files that only their owner can read
+        return digest
+
+    @classmethod
+    def load(cls, path: str | Path = "") -> PhorhumModel:
+        """Reads verified weights, ready for inference. Raises :class:`UserError` for a missing, damaged, foreign or
+        newer file; never returns an untrained network."""
+        file = Path(path) if path else DEFAULT_WEIGHTS
+        if not file.is_file():
+            raise UserError(f"The network weights are missing: {file.name} was not found.", REMEDY)
+        try:
+            with safe_open(str(file), framework="pt") as data:
+                header = data.metadata() or {}
+                tensors = {k: data.get_tensor(k) for k in data.keys()}  # noqa: SIM118  (not a dict)
+        except (SafetensorError, OSError, ValueError) as error:
+            raise UserError(f"The network weights in {file.name} are damaged.", REMEDY) from error
+        if header.get("format") != FORMAT:
+            raise UserError(f"{file.name} is not a PHORHUM weights file of this version.", REMEDY)
+        if header.get("sha256") != tensor_sha256(tensors):
+            raise UserError(f"The network weights in {file.name} are damaged: their checksum is wrong.", REMEDY)
+        try:
+            model = cls(ModelConfig.from_json(json.loads(header["config"])))
+            model.load_state_dict({k: v.float() for k, v in tensors.items()})
+        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+            raise UserError(f"The network weights in {file.name} do not fit this version.", REMEDY) from error
+        model.sha256 = header["sha256"]
+        return model.eval().requires_grad_(False)
+
+
+def tensor_sha256(tensors: dict[str, torch.Tensor]) -> str:
+    """SHA-256 over names, types, shapes and bytes, in the order of the names."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].contiguous()
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
+
+
+def srgb_to_linear(x: torch.Tensor) -> torch.Tensor:
+    """sRGB-encoded 0..1 to linear 0..1 (IEC 61966-2-1)."""
+    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)

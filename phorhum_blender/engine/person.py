@@ -1,0 +1,359 @@
+"""Choosing the person of a photo: box and mask from the detector, from the photo's alpha, or from a given box."""
+
+from __future__ import annotations
+
+import functools
+import math
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+from .contracts import Request
+from .detector import PADDING_GREY, SHIPPED, Detection, Detector
+from .errors import UserError
+from .photo import Photo
+
+Box = tuple[float, float, float, float]
+
+MIN_BOX_WIDTH = 16  # pixels
+MIN_BOX_HEIGHT = 32
+DUPLICATE = 0.7  # two masks are one person when this part of the smaller one lies in the other
+CROP_PADDING = 1.25  # side of the second look's square / longer side of the box
+SECOND_LOOK = 0.1  # least score on the crop, where a person is known to be
+BAND = 0.02  # half width of the strip in which the edge may move / side of the crop
+WORKING_SIDE = 512  # longer side of the grid on which masks are cleaned, pixels
+CHOOSE_OTHERWISE = "Give the person's box, or take the whole frame."
+
+
+@dataclass(frozen=True)
+class Person:
+    """``box``: x0 y0 x1 y1 in photo pixels. ``mask``: (H, W) float32 0..1 of the whole photo. ``score``: 0..1."""
+
+    box: Box
+    mask: np.ndarray
+    score: float
+
+
+def select_person(photo: Photo, request: Request) -> Person:
+    """The one person that the request asks for, with a clean mask.
+
+    A given box comes first, then the whole frame, then the photo's alpha, then detection. Raises :class:`UserError`.
+    """
+    if request.box is not None:
+        return person_from_box(photo, request.box, request.detector)
+    if request.whole_frame:
+        return person_from_box(photo, (0.0, 0.0, float(photo.width), float(photo.height)), request.detector)
+    if request.person < 0:
+        raise UserError(f"There is no person number {request.person}; the largest has number 0.")
+    if photo.alpha is not None:
+        if request.person > 0:
+            raise _no_such_person(request.person, 1)
+        return person_from_alpha(photo)
+    persons = find_persons(photo, request.detector)
+    if request.person >= len(persons):
+        raise _no_such_person(request.person, len(persons))
+    return _look_again(photo, persons, request.person, _detector(request.detector))
+
+
+def find_persons(photo: Photo, detector_path: str = "") -> list[Person]:
+    """All persons that the detector sees, the one with the largest mask first; masks as the network draws them.
+
+    Raises :class:`UserError` when there is none.
+    """
+    detections = _without_duplicates(_detector(detector_path).detect(photo.rgb))
+    if not detections:
+        raise UserError("No person was found in the photo.", CHOOSE_OTHERWISE)
+    persons = [_person(photo, detection) for detection in detections]
+    return sorted(persons, key=lambda person: float(person.mask.sum()), reverse=True)
+
+
+def person_from_alpha(photo: Photo) -> Person:
+    """The person that the photo's own transparency cuts out."""
+    if photo.alpha is None:
+        raise ValueError("the photo has no alpha")
+    mask = photo.alpha.astype(np.float32) / 255.0
+    return Person(_bounds(mask >= 0.5), mask, 1.0)
+
+
+def person_from_box(photo: Photo, box: Box, detector_path: str = "") -> Person:
+    """The person in ``box`` (x0 y0 x1 y1, photo pixels), which is kept as it is but for what lies outside the photo.
+
+    The mask is the photo's alpha if that is used, else the detector's if it sees a person there, else what differs
+    from the surroundings of the box. Raises :class:`UserError` for a box outside the photo or too small.
+    """
+    box = _checked_box(photo, box)
+    inside = np.zeros((photo.height, photo.width), np.float32)
+    inside[_slices(box)] = 1.0
+    if photo.alpha is not None:
+        mask = inside * (photo.alpha.astype(np.float32) / 255.0)
+        if mask.sum() >= MIN_BOX_WIDTH * MIN_BOX_HEIGHT:
+            return Person(box, mask, 1.0)
+    crop = _Crop.around(box)
+    detector = _detector(detector_path)
+    own_box = crop.box_in_crop(box)
+    seen = max(detector.detect(crop.cut(photo.rgb), SECOND_LOOK), key=lambda d: _iou(d.box, own_box), default=None)
+    if seen is None or _iou(seen.box, own_box) < 0.4:
+        return Person(box, _mask_without_detection(photo, box), 0.0)
+    person = Person(box, crop.paste(_sigmoid(seen.logits), photo), seen.score)
+    clean = _look_again(photo, [person], 0, detector)
+    return Person(box, clean.mask * inside, seen.score)
+
+
+def _no_such_person(index: int, found: int) -> UserError:
+    persons = "only one person was" if found == 1 else f"{found} persons were"
+    return UserError(f"There is no person number {index}: {persons} found, and the largest has number 0.")
+
+
+def _detector(path: str) -> Detector:
+    file = Path(path) if path else SHIPPED
+    changed = file.stat().st_mtime_ns if file.is_file() else 0  # a replaced file is loaded again
+    return _cached_detector(path, changed)
+
+
+@functools.lru_cache(maxsize=1)
+def _cached_detector(path: str, changed: int) -> Detector:
+    return Detector.load(path)
+
+
+# Boxes
+
+
+def _checked_box(photo: Photo, box: Box) -> Box:
+    size = f"the photo has {photo.width} x {photo.height} pixels"
+    if len(box) != 4 or not all(math.isfinite(v) for v in box) or box[0] >= box[2] or box[1] >= box[3]:
+        raise UserError("The box must be left, top, right, bottom in pixels, with right > left and bottom > top.")
+    x0, y0, x1, y1 = _clipped(box, photo)
+    if x0 >= x1 or y0 >= y1:
+        raise UserError(f"The box lies outside the photo; {size}.")
+    if x1 - x0 < MIN_BOX_WIDTH or y1 - y0 < MIN_BOX_HEIGHT:
+        raise UserError(
+            f"The box is too small: {x1 - x0:.0f} x {y1 - y0:.0f} pixels of it lie in the photo, "
+            f"and {MIN_BOX_WIDTH} x {MIN_BOX_HEIGHT} are needed; {size}."
+        )
+    return x0, y0, x1, y1
+
+
+def _clipped(box: Box, photo: Photo) -> Box:
+    x0, y0, x1, y1 = (float(v) for v in box)
+    return max(x0, 0.0), max(y0, 0.0), min(x1, float(photo.width)), min(y1, float(photo.height))
+
+
+def _iou(a: Box, b: Box) -> float:
+    width = min(a[2], b[2]) - max(a[0], b[0])
+    height = min(a[3], b[3]) - max(a[1], b[1])
+    if width <= 0 or height <= 0:
+        return 0.0
+    shared = width * height
+    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
+
+
+def _bounds(mask: np.ndarray) -> Box:
+    """Box of the true pixels of ``mask`` (H, W) bool, which has some."""
+    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
+    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def _slices(box: Box) -> tuple[slice, slice]:
+    return slice(math.floor(box[1]), math.ceil(box[3])), slice(math.floor(box[0]), math.ceil(box[2]))
+
+
+# Masks
+
+
+@dataclass(frozen=True)
+class _Crop:
+    """A square of the photo in whole pixels; it may reach beyond the photo."""
+
+    x: int
+    y: int
+    side: int
+
+    @classmethod
+    def around(cls, box: Box) -> _Crop:
+        side = math.ceil(max(box[2] - box[0], box[3] - box[1]) * CROP_PADDING)
+        return cls(round((box[0] + box[2] - side) / 2), round((box[1] + box[3] - side) / 2), side)
+
+    def box_in_crop(self, box: Box) -> Box:
+        return box[0] - self.x, box[1] - self.y, box[2] - self.x, box[3] - self.y
+
+    def cut(self, array: np.ndarray, fill: int = PADDING_GREY) -> np.ndarray:
+        """(side, side, ...) of ``array`` (H, W, ...); ``fill`` beyond the photo."""
+        result = np.full((self.side, self.side, *array.shape[2:]), fill, array.dtype)
+        there, here = self._overlap(array.shape)
+        result[here] = array[there]
+        return result
+
+    def paste(self, values: np.ndarray, photo: Photo) -> np.ndarray:
+        """(H, W) float32 of the photo's size: ``values`` (h, w), which cover the square, and 0 elsewhere."""
+        result = np.zeros((photo.height, photo.width), np.float32)
+        there, here = self._overlap(result.shape)
+        shrinks = self.side < values.shape[0]
+        full = cv2.resize(values, (self.side,) * 2, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+        result[there] = full[here]
+        return result
+
+    def _overlap(self, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
+        """Where the square lies in an array of ``shape`` (H, W, ...), and where that part lies in the square."""
+        x0, x1 = max(self.x, 0), min(self.x + self.side, shape[1])
+        y0, y1 = max(self.y, 0), min(self.y + self.side, shape[0])
+        here = slice(y0 - self.y, y1 - self.y), slice(x0 - self.x, x1 - self.x)
+        return (slice(y0, y1), slice(x0, x1)), here
+
+
+def _look_again(photo: Photo, persons: list[Person], index: int, detector: Detector) -> Person:
+    """The person with a mask that follows the photo's edges, from a second, closer look.
+
+    The network sees the square around the person and its mirror image; the three logits are averaged, and the edge is
+    then drawn by colour. The other persons stay out.
+    """
+    person = persons[index]
+    crop = _Crop.around(person.box)
+    image = crop.cut(photo.rgb)
+    side = min(crop.side, WORKING_SIDE)
+    size = (side, side)
+    first = _fit(crop.cut(person.mask, fill=0), size)
+    logits = [np.log((first + 1e-4) / (1.0001 - first))]
+    for view, back in ((image, 1), (np.ascontiguousarray(image[:, ::-1]), -1)):
+        masks = [_fit(d.logits[:, ::back], size) for d in detector.detect(view, SECOND_LOOK)]
+        best = max(masks, key=lambda m: _mask_iou(m > 0, first > 0.5), default=None)
+        if best is not None and _mask_iou(best > 0, first > 0.5) > 0.5:
+            logits.append(best)
+    mask = _sigmoid(np.mean(logits, axis=0))
+    for rival in persons[:index] + persons[index + 1 :]:
+        mask[_fit(crop.cut(rival.mask, fill=0), size) > np.maximum(mask, 0.5)] = 0.0
+    mask = _follow_edges(_fit(image, size), mask)
+    if mask.max() < 0.5:  # all of it was a rival's
+        return person
+    pasted = crop.paste(mask, photo)
+    return Person(_bounds(pasted >= 0.5), pasted, person.score)
+
+
+def _fit(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    shrinks = array.shape[1] > size[0]
+    return cv2.resize(np.ascontiguousarray(array), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def _follow_edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """``mask`` (h, w) 0..1 redrawn by GrabCut in a narrow band around its edge, then softened along the image's edges.
+
+    ``image`` (h, w, 3) uint8. The result is float32; detached crumbs are gone.
+    """
+    person = mask > 0.5
+    if not person.any() or person.all():
+        return mask.astype(np.float32)
+    width = max(3, round(BAND * max(mask.shape))) | 1
+    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1,) * 2)
+    inner = cv2.erode(person.astype(np.uint8), disc).astype(bool) & (mask > 0.9)
+    outer = cv2.dilate(person.astype(np.uint8), disc).astype(bool)
+    labels = np.where(person, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[inner], labels[~outer] = cv2.GC_FGD, cv2.GC_BGD
+    drawn = _grab_cut(image, labels)
+    if _mask_iou(drawn, person) < 0.75:  # person and background share their colours: the network knows better
+        drawn = person
+    drawn = _without_crumbs(drawn)
+    soft = _guided_filter(image, drawn.astype(np.float32), radius=max(2, width // 3), epsilon=1e-3)
+    return soft * outer
+
+
+def _grab_cut(image: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """(h, w) bool. ``labels`` (h, w) uint8 of cv2's GC_ constants."""
+    cv2.setRNGSeed(0)  # its colour clusters start at random; the result must not
+    if not ((labels & 1) == 1).any() or not ((labels & 1) == 0).any():
+        return (labels & 1) == 1
+    models = np.zeros((1, 65)), np.zeros((1, 65))
+    cut, *_ = cv2.grabCut(image, labels.copy(), None, *models, 3, cv2.GC_INIT_WITH_MASK)
+    return (cut & 1) == 1  # foreground, sure or probable
+
+
+def _guided_filter(image: np.ndarray, mask: np.ndarray, radius: int, epsilon: float) -> np.ndarray:
+    """He et al.'s guided filter with a grey guide: ``mask`` (h, w) float32 takes on the edges of ``image``."""
+    guide = cv2.cvtColor(image, cv2.COLOR_RGB2GRAY).astype(np.float32) / 255.0
+
+    def mean(values: np.ndarray) -> np.ndarray:
+        return cv2.blur(values, (2 * radius + 1,) * 2)
+
+    mean_guide, mean_mask = mean(guide), mean(mask)
+    slope = (mean(guide * mask) - mean_guide * mean_mask) / (mean(guide * guide) - mean_guide**2 + epsilon)
+    offset = mean_mask - slope * mean_guide
+    return (mean(slope) * guide + mean(offset)).clip(0.0, 1.0)
+
+
+def _mask_without_detection(photo: Photo, box: Box) -> np.ndarray:
+    """(H, W) float32: what in ``box`` differs from its surroundings; an ellipse if next to nothing or all of it does.
+
+    The middle of the box is taken for the person and what lies around the box, or the edge of the photo, for not.
+    """
+    margin = 0.15 * max(box[2] - box[0], box[3] - box[1])
+    region = _slices(_clipped((box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin), photo))
+    image = photo.rgb[region]
+    scale = min(1.0, WORKING_SIDE / max(image.shape[:2]))
+    size = max(8, round(image.shape[1] * scale)), max(8, round(image.shape[0] * scale))
+    rows, columns = np.mgrid[: size[1], : size[0]] + 0.5
+    x = columns / scale + region[1].start - (box[0] + box[2]) / 2  # photo pixels from the middle of the box
+    y = rows / scale + region[0].start - (box[1] + box[3]) / 2
+    half_width, half_height = (box[2] - box[0]) / 2, (box[3] - box[1]) / 2
+    in_box = (abs(x) < half_width) & (abs(y) < half_height)
+    ellipse = (x / half_width) ** 2 + (y / half_height) ** 2 < 1
+    core_width = 0.4 * min(half_width, 0.5 * half_height)
+    core = (x / core_width) ** 2 + (y / (0.7 * half_height)) ** 2 < 1
+    edge = np.ones(size[::-1], bool)
+    edge[max(1, size[1] // 50) :, max(1, size[0] // 50) : -max(1, size[0] // 50)] = False  # people touch the bottom
+    labels = np.where(ellipse, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
+    labels[~in_box | edge] = cv2.GC_BGD
+    labels[core] = cv2.GC_FGD
+    found = _without_crumbs(_grab_cut(_fit(image, size), labels))
+    if not 1.2 * core.sum() < found.sum() < 0.9 * in_box.sum():
+        found = ellipse
+    mask = np.zeros((photo.height, photo.width), np.float32)
+    mask[region] = cv2.resize(found.astype(np.float32), image.shape[1::-1], interpolation=cv2.INTER_LINEAR)
+    return mask
+
+
+def _person(photo: Photo, detection: Detection) -> Person:
+    mask = cv2.resize(_sigmoid(detection.logits), (photo.width, photo.height), interpolation=cv2.INTER_LINEAR)
+    return Person(_clipped(detection.box, photo), mask, detection.score)
+
+
+def _without_duplicates(detections: list[Detection]) -> list[Detection]:
+    """One detection a person. Of two that share a mask the surer stays, but a whole body beats one of its parts."""
+    kept: list[tuple[Detection, np.ndarray]] = []
+    for detection in sorted(detections, key=lambda d: d.score, reverse=True):
+        mask = detection.logits > 0
+        if not mask.any():
+            continue
+        same = [i for i, (_, other) in enumerate(kept) if _containment(mask, other) > DUPLICATE]
+        if not same:
+            kept.append((detection, mask))
+        elif len(same) == 1:
+            other, other_mask = kept[same[0]]
+            if mask.sum() > 1.3 * other_mask.sum() and detection.score > 0.6 * other.score:
+                kept[same[0]] = (detection, mask)
+        # else it spans several persons that are known already
+    return [detection for detection, _ in kept]
+
+
+def _containment(a: np.ndarray, b: np.ndarray) -> float:
+    """Part of the smaller of two bool masks that lies in the other one."""
+    return float((a & b).sum()) / min(int(a.sum()), int(b.sum()))
+
+
+def _mask_iou(a: np.ndarray, b: np.ndarray) -> float:
+    """Of two bool arrays; 0 if both are empty."""
+    return float((a & b).sum()) / max(1, int((a | b).sum()))
+
+
+def _without_crumbs(mask: np.ndarray) -> np.ndarray:
+    """``mask`` (h, w) bool without the pieces that are smaller than a fiftieth of the largest, and without pinholes."""
+    for wanted in (True, False):
+        count, pieces, stats, _ = cv2.connectedComponentsWithStats((mask == wanted).astype(np.uint8), connectivity=4)
+        areas = stats[1:, cv2.CC_STAT_AREA]
+        if count > 2:
+            small = areas < (areas.max() / 50 if wanted else max(4, mask.sum() / 1000))
+            mask = np.where(np.isin(pieces, 1 + np.flatnonzero(small)), not wanted, mask)
+    return mask
+
+
+def _sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-logits))

@@ -1,0 +1,311 @@
+"""From a request to a result: read, detect, encode once, query many, and put the answer into scene space."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from .camera import DEFAULT_DISTANCE, CropSquare, distance_from_focal, project
+from .contracts import PhotoCamera, Request, Result
+from .errors import UserError
+from .lighting import fit_light_rig
+from .model import Encoding, PhorhumModel
+from .model.feature_extractor import DENSE_CHANNELS, dense_maps
+from .person import Person, select_person
+from .photo import Photo, load_photo
+from .surface import extract_surface, field_normals
+
+Progress = Callable[[str, float], None]
+
+# stage -> fractions of the whole job at its start and end
+STAGES = {
+    "Reading photo": (0.0, 0.03),
+    "Finding person": (0.03, 0.25),
+    "Encoding": (0.25, 0.35),
+    "Finding surface": (0.35, 0.75),
+    "Colouring": (0.75, 0.95),
+    "Fitting light": (0.95, 0.98),
+    "Finishing": (0.98, 1.0),
+}
+NORMAL_STEP = 0.006  # crop units: gradients are taken over about a centimetre
+DEPTH_MARGIN = 0.2  # crop units that the evaluation box reaches beyond the predicted depths
+CORE_SHARE = 0.5  # of the depth between the two depth maps
+CORE_LEAST = 0.012  # crop units, half the least depth of the core
+CORE_STEEPNESS = 0.6
+CORE_BLEND = 0.02  # crop units over which core and field run into each other
+CORE_EDGE = 0.01  # crop units a logit of the mask: how fast the core ends at the outline
+DISTANCES = (1.8, 20.0)  # crop units: cameras nearer or farther are taken for wrong EXIF
+CHUNK = 16_384  # points a call of f: small enough for the caches, and for a quick answer to Cancel
+EDGE = 2.0  # pixels: a box this near to the photo's edge is cut off by it
+
+
+@dataclass
+class Encoded:
+    """A person in a photo, ready to be asked for surface and colour."""
+
+    encoding: Encoding
+    square: CropSquare
+    distance: float  # crop units, of the camera
+    silhouette: Silhouette
+
+
+@dataclass
+class Stopwatch:
+    """Times the stages and tells their progress as a fraction of the whole."""
+
+    progress: Progress
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[Callable[[float], None]]:
+        start, end = STAGES[name]
+        began = time.perf_counter()
+        self.progress(name, start)
+        yield lambda fraction: self.progress(name, start + (end - start) * fraction)
+        self.seconds[name] = round(time.perf_counter() - began, 3)
+
+
+class Silhouette:
+    """The visual hull of the person's mask as a lower bound of the signed distance.
+
+    What lies inside of a hull is nowhere farther from its own surface than from the hull's, and outside of the hull
+    nowhere nearer: its signed distance can't be smaller than the hull's. Raising the field to that bound trims what
+    the network imagines outside of a mask that is known.
+    """
+
+    def __init__(self, mask: np.ndarray, distance: float):
+        """``mask`` (S, S) 0..1 of the crop; one without any background (nothing is known) bounds nothing."""
+        from scipy.ndimage import distance_transform_edt
+
+        inside = mask >= 0.5
+        if inside.all():
+            signed = np.full(mask.shape, -1e3)
+        else:
+            # the outline runs half a pixel from the centres of the pixels beside it
+            signed = distance_transform_edt(~inside) - distance_transform_edt(inside) - np.where(inside, -0.5, 0.5)
+            signed *= 2 / mask.shape[0]  # crop units at z = 0
+        self.signed = torch.from_numpy(signed.astype(np.float32))[None, None]
+        self.distance = distance
+
+    def bound(self, points: torch.Tensor) -> torch.Tensor:
+        """(N,) crop units: the hull's signed distance in the picture plane through each of ``points`` (N, 3)."""
+        grid = (project(points, self.distance) * points.new_tensor([1.0, -1.0]))[None, None]
+        away = torch.nn.functional.grid_sample(self.signed, grid, padding_mode="border", align_corners=False)
+        return away[0, 0, 0] * ((self.distance - points[:, 2]) / self.distance)
+
+
+class Reconstructor:
+    """Networks loaded once; :meth:`run` does one request after another."""
+
+    def __init__(self, weights: str = "", detector: str = "", device: str = "cpu", threads: int = 0):
+        """``threads`` 0 takes all of the machine's. Raises :class:`UserError` for weights that are missing or
+        damaged, and for a device that this machine lacks."""
+        torch.set_num_threads(threads or os.cpu_count() or 1)
+        self.device, self.detector = device, detector
+        try:
+            self.model = PhorhumModel.load(weights).to(device)
+        except (RuntimeError, AssertionError) as error:
+            raise UserError(f"The device '{device}' can't be used here.", "Choose the device 'cpu'.") from error
+
+    def run(self, request: Request, progress: Progress = lambda stage, fraction: None) -> Result:
+        """One reconstruction. ``progress`` gets a stage word and the fraction of the whole, at least every 0.2 s of
+        work, and may raise ``Cancelled``. Raises :class:`UserError` for all that the user can mend."""
+        try:
+            with torch.inference_mode():
+                return self._run(request, Stopwatch(progress))
+        except (MemoryError, torch.OutOfMemoryError) as error:
+            raise _out_of_memory() from error
+        except RuntimeError as error:
+            if "can't allocate memory" in str(error):
+                raise _out_of_memory() from error
+            raise
+
+    def _run(self, request: Request, watch: Stopwatch) -> Result:
+        _check(request)
+        with watch.stage("Reading photo"):
+            photo = load_photo(request.photo)
+        with watch.stage("Finding person"):
+            person = select_person(photo, request)
+        with watch.stage("Encoding"):
+            encoded = self.encode(photo, person)
+        with watch.stage("Finding surface") as tell:
+            surface = extract_surface(
+                lambda points: self.distances(encoded, points), self.bounds(encoded), request.resolution, tell, CHUNK
+            )
+        with watch.stage("Colouring") as tell:
+            normals = field_normals(
+                lambda points: self.distances(encoded, points),
+                surface.vertices,
+                NORMAL_STEP,
+                lambda fraction: tell(fraction * 0.8),
+                CHUNK,
+            )
+            albedo = self.albedo(encoded, surface.vertices, lambda fraction: tell(0.8 + fraction * 0.2))
+            shaded = albedo * self.shading(encoded, normals)
+        with watch.stage("Fitting light"):
+            lights = fit_light_rig(lambda n: self.shading(encoded, n))
+        with watch.stage("Finishing"):
+            vertices, camera = to_scene(surface.vertices, encoded, photo, request.height)
+        report = {
+            "seconds": {**watch.seconds, "all": round(sum(watch.seconds.values()), 3)},
+            "peak_memory_mb": peak_memory_mb(),
+            "photo": [photo.width, photo.height],
+            "box": [round(float(x), 1) for x in person.box],
+            "mask_coverage": round(float(person.mask.mean()), 4),
+            "camera_distance_units": round(encoded.distance, 3),
+            "illumination": [round(x, 4) for x in encoded.encoding.illumination[0].tolist()],
+            "resolution": request.resolution,
+            "weights_sha256": self.model.sha256,
+            "warnings": warnings_about(photo, person),
+        }
+        return Result(vertices, surface.faces, normals, albedo, shaded, camera, lights, report)
+
+    def encode(self, photo: Photo, person: Person) -> Encoded:
+        """Cuts the person's square out of the photo and asks G."""
+        square = CropSquare.around(person.box)
+        distance = DEFAULT_DISTANCE
+        if photo.focal_pixels:
+            distance = float(np.clip(distance_from_focal(photo.focal_pixels, square.side), *DISTANCES))
+        return self.encode_crop(crop(photo, person, square, self.model.config.image_size), square, distance)
+
+    def encode_crop(self, image: np.ndarray, square: CropSquare, distance: float) -> Encoded:
+        """``image`` (S, S, 4) float32: sRGB-encoded colour and mask, 0..1. ``distance`` of the camera in crop units."""
+        tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(self.device)
+        return Encoded(self.model.encode(tensor), square, distance, Silhouette(image[..., 3], distance))
+
+    def bounds(self, encoded: Encoded) -> np.ndarray:
+        """(2, 3) corners of the box that holds the person, crop units."""
+        maps = dense_maps(encoded.encoding.features)
+        inside = torch.sigmoid(maps["mask"]) > 0.5
+        if not inside.any():
+            return np.array([[-1.2, -1.2, -0.8], [1.2, 1.2, 0.8]])
+        low = float(maps["back"][inside].min()) - DEPTH_MARGIN
+        high = min(float(maps["front"][inside].max()) + DEPTH_MARGIN, encoded.distance * 0.8)
+        wide = 1.02 * (encoded.distance - low) / encoded.distance
+        return np.array([[-wide, -wide, low], [wide, wide, high]])
+
+    def distances(self, encoded: Encoded, points: np.ndarray) -> np.ndarray:
+        """Signed distance (N,) of ``points`` (N, 3), crop units, outside positive."""
+        at = torch.from_numpy(points).to(self.device)
+        field = self.model.field(encoded.encoding, at, encoded.distance)[0]
+        core = core_distance(encoded.encoding, at, encoded.distance)
+        solid = smooth_minimum(field, core, CORE_BLEND).cpu()
+        return torch.maximum(solid, encoded.silhouette.bound(at.cpu())).numpy()
+
+    def albedo(self, encoded: Encoded, points: np.ndarray, tell: Callable[[float], None]) -> np.ndarray:
+        """Linear albedo (N, 3) float32 at ``points`` (N, 3)."""
+        parts = []
+        for start in range(0, len(points), CHUNK):
+            tell(start / len(points))
+            at = torch.from_numpy(points[start : start + CHUNK]).to(self.device)
+            parts.append(self.model.field(encoded.encoding, at, encoded.distance)[1].cpu().numpy())
+        return np.concatenate(parts)
+
+    def shading(self, encoded: Encoded, normals: np.ndarray) -> np.ndarray:
+        """Linear shading (N, 3) float32 of unit ``normals`` (N, 3)."""
+        at = torch.from_numpy(normals.astype(np.float32)).to(self.device)
+        return self.model.shading(encoded.encoding, at).cpu().numpy()
+
+
+def smooth_minimum(a: torch.Tensor, b: torch.Tensor, width: float) -> torch.Tensor:
+    """The minimum with the crease rounded where the two differ by less than ``width``: a union without a seam."""
+    near = (width - (a - b).abs()).clamp(min=0)
+    return torch.minimum(a, b) - near * near / (4 * width)
+
+
+def core_distance(encoding: Encoding, points: torch.Tensor, distance: float) -> torch.Tensor:
+    """Roughly the signed distance (N,) of ``points`` (N, 3) from the body's core, crop units, outside positive.
+
+    The core is the middle part of what lies between the front and back depth maps where G sees the person. It is
+    inside of the body wherever the maps are about right, and keeps thin limbs that f loses.
+    """
+    grid = (project(points, distance) * points.new_tensor([1.0, -1.0]))[None, None]
+    maps = encoding.features[:, :DENSE_CHANNELS]
+    maps = torch.nn.functional.grid_sample(maps, grid, padding_mode="border", align_corners=False)
+    here = dense_maps(maps)
+    front, back, seen = (here[name][0, 0, 0] for name in ("front", "back", "mask"))
+    half = ((front - back) / 2 * CORE_SHARE).clamp(min=CORE_LEAST)
+    away = (points[:, 2] - (front + back) / 2).abs() - half
+    # depth maps are steep at limbs, so a difference in depth is more than the distance
+    return torch.maximum(away * CORE_STEEPNESS, -seen * CORE_EDGE)
+
+
+def crop(photo: Photo, person: Person, square: CropSquare, size: int) -> np.ndarray:
+    """(size, size, 4) float32: the person's square, sRGB-encoded colour and mask 0..1; the photo's edge goes on
+    outside of it."""
+    left, top = round(square.centre_x - square.side / 2), round(square.centre_y - square.side / 2)
+    side = max(1, round(square.side))
+    columns = np.clip(np.arange(left, left + side), 0, photo.width - 1)
+    rows = np.clip(np.arange(top, top + side), 0, photo.height - 1)
+    colour = Image.fromarray(photo.rgb[np.ix_(rows, columns)]).resize((size, size), Image.Resampling.BOX)
+    mask = np.zeros((side, side), np.float32)
+    y0, y1, x0, x1 = max(0, top), min(photo.height, top + side), max(0, left), min(photo.width, left + side)
+    mask[y0 - top : y1 - top, x0 - left : x1 - left] = person.mask[y0:y1, x0:x1]
+    small = Image.fromarray(mask).resize((size, size), Image.Resampling.BOX)
+    return np.dstack([np.asarray(colour, np.float32) / 255, np.asarray(small, np.float32)])
+
+
+def to_scene(vertices: np.ndarray, encoded: Encoded, photo: Photo, height: float) -> tuple[np.ndarray, PhotoCamera]:
+    """Crop units to scene space: feet on y = 0, ``height`` metres tall; and the photo's camera there."""
+    low, high = float(vertices[:, 1].min()), float(vertices[:, 1].max())
+    scale = height / (high - low)
+    floor = np.array([0, low, 0], np.float32)
+    moved = np.asarray((vertices - floor) * scale, np.float32)
+    square = encoded.square
+    return moved, PhotoCamera(
+        position=(0.0, -low * scale, encoded.distance * scale),
+        focal=encoded.distance * square.side / 2,
+        principal=(float(square.centre_x), float(square.centre_y)),
+        width=photo.width,
+        height=photo.height,
+    )
+
+
+def warnings_about(photo: Photo, person: Person) -> list[str]:
+    """What the user should know about this photo, in sentences."""
+    x0, y0, x1, y1 = person.box
+    cut = [
+        side
+        for side, near in (
+            ("left", x0 < EDGE),
+            ("top", y0 < EDGE),
+            ("right", x1 > photo.width - EDGE),
+            ("bottom", y1 > photo.height - EDGE),
+        )
+        if near
+    ]
+    if not cut:
+        return []
+    return [f"The person reaches the {' and '.join(cut)} edge of the photo; what lies beyond it is guessed."]
+
+
+def peak_memory_mb() -> float:
+    """The process's largest memory so far, in MB; 0 where the system does not tell."""
+    try:
+        import resource
+        import sys
+    except ImportError:
+        return 0.0
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1 << 20 if sys.platform == "darwin" else 1 << 10), 1)
+
+
+def _check(request: Request) -> None:
+    if not 16 <= request.resolution <= 1024:
+        raise UserError("The resolution must lie between 16 and 1024.")
+    if not 0.1 <= request.height <= 10:
+        raise UserError("The height must lie between 0.1 and 10 metres.")
+    if not Path(request.photo).name:
+        raise UserError("No photo was given.", "Choose a photo of a person.")
+
+
+def _out_of_memory() -> UserError:
+    return UserError("There is not enough memory for this resolution.", "Choose a lower resolution.")

@@ -1,0 +1,225 @@
+"""The parent's side of the wall: starts the child, submits jobs, collects events. Standard library only.
+
+A :class:`Client` and its jobs belong to one thread. One job has two drivers: a modal operator calls :meth:`Job.poll` on
+every timer tick, everything else calls :meth:`Job.wait`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import queue
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from ..engine.bugs import mask_private
+from ..engine.errors import UserError
+from .protocol import Command, Event, ProtocolError, encode, read
+
+if TYPE_CHECKING:
+    from ..engine.contracts import Request, Result
+
+GRACE_SECONDS = 3.0  # between asking the child to cancel or end and killing it
+MAX_LOG = 4 << 20  # bytes; a longer log starts afresh
+BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+
+
+class Client:
+    """Owner of one child process, which is started when first needed and kept warm between jobs.
+
+    ``python`` is the interpreter to run, ``extra_paths`` site folders to add to its path (where an extension's wheels
+    lie), ``log_path`` the file that takes whatever the child and its libraries print.
+    """
+
+    def __init__(self, python: str = sys.executable, extra_paths: Sequence[str] = (), log_path: str = os.devnull):
+        self.python = python
+        self.extra_paths = tuple(extra_paths)
+        self.log_path = log_path
+        self._child: _Child | None = None
+        self._job: Job | None = None
+        self._submitted = 0
+
+    def start(self) -> None:
+        """Start the child now unless it runs, so that the first job finds it warm. Raises :class:`UserError`."""
+        self._living_child()
+
+    def submit(self, request: Request) -> Job:
+        """Start a reconstruction. Raises :class:`UserError` if one is running or the child cannot be started."""
+        if self._job and not self._job.finished:
+            raise UserError("A reconstruction is already running.", "Wait for it or cancel it first.")
+        before = self._child
+        child = self._living_child()
+        self._submitted += 1
+        self._job = Job(child, self._submitted, request, fresh=child is not before)
+        return self._job
+
+    def stop(self) -> None:
+        """End the child and remove its files; a running job ends as cancelled. A later :meth:`submit` starts anew."""
+        if self._job:
+            self._job.cancel()
+        if self._child:
+            self._child.end()
+            self._child = None
+
+    def _living_child(self) -> _Child:
+        if self._child and not self._child.alive:
+            self._child.end()
+            self._child = None
+        if not self._child:
+            self._child = _Child(self.python, self.extra_paths, self.log_path)
+        return self._child
+
+
+class Job:
+    """One reconstruction under way, made by :meth:`Client.submit`."""
+
+    def __init__(self, child: _Child, number: int, request: Request, fresh: bool):
+        self.outcome: Event | None = None  # the last event, once there is one
+        self._child = child
+        self._number = number
+        self._result = child.folder / f"{number}.npz"
+        self._deadline: float | None = None  # when a cancelled job loses patience
+        if fresh:  # loading the libraries takes the child seconds before it can speak
+            child.inbox.put(Event("stage", number, text="Starting engine"))
+        child.send(Command("reconstruct", number, request.to_json(), str(self._result)))
+
+    @property
+    def finished(self) -> bool:
+        return self.outcome is not None
+
+    def poll(self, timeout: float = 0.0) -> list[Event]:
+        """Events since the last call; waits up to ``timeout`` seconds for the first. The last is "done" or "error"."""
+        events: list[Event] = []
+        while not self.finished:
+            try:
+                patience = 0.0 if events else timeout
+                event = self._child.inbox.get(patience > 0, patience or None)
+            except queue.Empty:
+                if self._deadline is None or time.monotonic() < self._deadline:
+                    break
+                self._child.kill()
+                event = None
+            event = event or self._stopped()
+            if event.job in (0, self._number):
+                events.append(event)
+                self.outcome = event if event.last else None
+        return events
+
+    def wait(self, on_event: Callable[[Event], None] = lambda event: None) -> Event:
+        """Block until the job ends and return its last event. Ctrl-C cancels the job."""
+        while self.outcome is None:
+            try:
+                for event in self.poll(timeout=0.1):
+                    on_event(event)
+            except KeyboardInterrupt:
+                self.cancel()
+        return self.outcome
+
+    def cancel(self) -> None:
+        """Ask the job to end; keep polling. After a grace time the child is killed. May be called again."""
+        if not self.finished and self._deadline is None:
+            self._deadline = time.monotonic() + GRACE_SECONDS
+            self._child.send(Command("cancel", self._number))
+
+    def load_result(self) -> Result:
+        """The result of a job that is done. Its file is removed: call once."""
+        from ..engine.export import load_npz
+
+        try:
+            return load_npz(self._result)
+        finally:
+            self._result.unlink(missing_ok=True)
+
+    def _stopped(self) -> Event:
+        if self._deadline is not None:
+            return Event("error", self._number, text="Cancelled", cause="cancelled")
+        return Event("error", self._number, text=self._child.obituary(), cause="stopped")
+
+
+class _Child:
+    """A running child, the thread that reads it, and the private folder for its results."""
+
+    def __init__(self, python: str, extra_paths: Sequence[str], log_path: str):
+        self.log_path = log_path
+        self.inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()  # None: the child is gone
+        self.folder = Path(tempfile.mkdtemp(prefix="phorhum-"))  # readable by this user only
+        # isolated (-I): the caller's PYTHONPATH and user packages must not reach the engine
+        command = [python, "-I", "-X", "faulthandler", str(BOOTSTRAP), str(self.folder), log_path, *extra_paths]
+        try:
+            with open_log(log_path) as log:
+                self.process = subprocess.Popen(
+                    command,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,  # Ctrl-C in a terminal is for the parent, which then cancels
+                    creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
+                )
+        except OSError as error:
+            shutil.rmtree(self.folder, ignore_errors=True)
+            reason = error.strerror or error
+            raise UserError(f"The reconstruction process could not be started with {python}: {reason}.") from error
+        assert self.process.stdin and self.process.stdout
+        self._commands, self._events = self.process.stdin, self.process.stdout
+        self._reader = threading.Thread(target=self._read, name="phorhum reader", daemon=True)
+        self._reader.start()
+
+    @property
+    def alive(self) -> bool:
+        return self.process.poll() is None and self._reader.is_alive()
+
+    def send(self, command: Command) -> None:
+        # a dead child shows as the end of its events
+        with contextlib.suppress(OSError, ValueError):
+            self._commands.write(encode(command))
+            self._commands.flush()
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+
+    def end(self) -> None:
+        """Let the child leave, or kill it; remove its folder."""
+        self.send(Command("shutdown"))
+        with contextlib.suppress(OSError):
+            self._commands.close()
+        try:
+            self.process.wait(GRACE_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.kill()
+        self._reader.join(GRACE_SECONDS)
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def obituary(self) -> str:
+        """One sentence for the user about a child that ended by itself."""
+        try:
+            self.process.wait(1.0)
+        except subprocess.TimeoutExpired:  # it closed its stdout and lives on
+            self.kill()
+        return mask_private(
+            f"The reconstruction process stopped unexpectedly (exit status {self.process.returncode}). Try again, with"
+            f" a lower resolution if it happens again; it may have run out of memory. Log: {self.log_path}"
+        )
+
+    def _read(self) -> None:
+        with self._events:
+            for message in read(self._events, Event):
+                if isinstance(message, ProtocolError):  # out of step: nothing that follows can be trusted
+                    self.process.kill()
+                    break
+                self.inbox.put(message)
+        self.inbox.put(None)
+
+
+def open_log(path: str) -> BinaryIO:
+    """The log, open for appending bytes; its folder is made, and one that grew too long is emptied."""
+    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+    long = os.path.exists(path) and os.path.getsize(path) > MAX_LOG
+    return open(path, "wb" if long else "ab")

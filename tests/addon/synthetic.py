@@ -1,0 +1,66 @@
+"""A made-up result that needs no network: a blob of body-like size under a known light rig."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from phorhum_blender.engine.contracts import DirectionalLight, LightRig, PhotoCamera, Result
+
+KEY_DIRECTION = np.array([0.5, 0.5, np.sqrt(0.5)])
+FILL_DIRECTION = np.array([-0.8, 0.0, 0.6])
+RIG = LightRig(
+    key=DirectionalLight(tuple(KEY_DIRECTION), (0.9, 0.8, 0.6)),
+    fill=DirectionalLight(tuple(FILL_DIRECTION), (0.15, 0.2, 0.3)),
+    ambient=(0.25, 0.27, 0.3),
+    sh=((0.0, 0.0, 0.0),) * 9,
+)
+CAMERA = PhotoCamera(position=(0.1, 1.1, 4.0), focal=900.0, principal=(250.0, 330.0), width=480, height=640)
+
+
+def shading(normals: np.ndarray) -> np.ndarray:
+    """(N, 3) unit normals in scene space to (N, 3) linear shading under :data:`RIG`."""
+    value = np.tile(np.array(RIG.ambient), (len(normals), 1))
+    for light in (RIG.key, RIG.fill):
+        cosine = np.clip(normals @ np.array(light.direction), 0, None)
+        value += cosine[:, None] * np.array(light.colour)
+    return value
+
+
+def blob(rings: int = 48, segments: int = 64) -> Result:
+    """A closed ellipsoid 1.7 m tall with a waist, standing on y = 0, albedo varying over the height."""
+    polar = np.linspace(0, np.pi, rings + 1)[1:-1]
+    around = np.linspace(0, 2 * np.pi, segments, endpoint=False)
+    theta, phi = np.meshgrid(polar, around, indexing="ij")
+    radius = np.sin(theta) * (0.3 - 0.08 * np.sin(theta) ** 8)
+    ring_points = np.stack([radius * np.sin(phi), 0.85 + 0.85 * np.cos(theta), 0.8 * radius * np.cos(phi)], axis=-1)
+    vertices = np.concatenate([[[0.0, 1.7, 0.0]], ring_points.reshape(-1, 3), [[0.0, 0.0, 0.0]]]).astype(np.float32)
+    faces = _sphere_faces(rings, segments)
+    normals = _vertex_normals(vertices, faces)
+    tone = vertices[:, 1:2] / 1.7
+    albedo = (np.array([[0.6, 0.2, 0.1]]) * tone + np.array([[0.1, 0.3, 0.5]]) * (1 - tone)).astype(np.float32)
+    shaded = (albedo * shading(normals)).astype(np.float32)
+    return Result(vertices, faces, normals, albedo, shaded, CAMERA, RIG, {"seconds": 1.0})
+
+
+def _sphere_faces(rings: int, segments: int) -> np.ndarray:
+    def at(ring: int, segment: int) -> int:
+        return 1 + ring * segments + segment % segments
+
+    last = 1 + (rings - 1) * segments
+    faces = []
+    for s in range(segments):
+        faces.append((0, at(0, s), at(0, s + 1)))
+        faces.append((last, at(rings - 2, s + 1), at(rings - 2, s)))
+        for r in range(rings - 2):
+            a, b, c, d = at(r, s), at(r + 1, s), at(r + 1, s + 1), at(r, s + 1)
+            faces += [(a, b, c), (a, c, d)]
+    return np.array(faces, dtype=np.int32)
+
+
+def _vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    a, b, c = (vertices[faces[:, i]] for i in range(3))
+    weighted = np.cross(b - a, c - a)
+    total = np.zeros_like(vertices)
+    for i in range(3):
+        np.add.at(total, faces[:, i], weighted)
+    return total / np.linalg.norm(total, axis=1, keepdims=True)

@@ -1,0 +1,71 @@
+"""The add-on comes and goes without a trace, and keeps torch out of Blender."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+bpy = pytest.importorskip("bpy")
+
+import phorhum_blender  # noqa: E402
+from phorhum_blender.addon import registration  # noqa: E402
+from phorhum_blender.addon.preferences import PHORHUM_AP_preferences  # noqa: E402
+
+
+def registered() -> tuple[set[str], list[object], set[str]]:
+    types = {name for name in dir(bpy.types) if "PHORHUM" in name}
+    return types, list(bpy.types.TOPBAR_MT_file_import._dyn_ui_initialize()), set(dir(bpy.types.Scene))
+
+
+def test_register_and_unregister_leave_nothing_behind():
+    before = registered()
+    for _ in range(3):
+        phorhum_blender.register()
+        assert bpy.types.PHORHUM_PT_main.bl_category == "PHORHUM"
+        assert bpy.context.scene.phorhum.resolution == 256
+        phorhum_blender.unregister()
+    assert registered() == before
+
+
+def test_every_property_is_registered(blender):
+    assert {"filepath", "resolution", "height", "person", "box", "whole_frame"} <= set(
+        bpy.ops.phorhum.reconstruct.get_rna_type().properties.keys()
+    )
+    assert "resolution" in bpy.ops.phorhum.reconstruct_again.get_rna_type().properties
+    assert {"device", "threads", "detector"} <= set(PHORHUM_AP_preferences.bl_rna.properties.keys())
+
+
+def test_polls_in_background(blender):
+    for name in ("reconstruct", "open_photo"):
+        assert getattr(bpy.ops.phorhum, name).poll()
+    for name in ("reconstruct_again", "cancel", "download_detector"):
+        assert not getattr(bpy.ops.phorhum, name).poll()
+
+
+def test_class_names_follow_blenders_rules():
+    for cls in registration.CLASSES:
+        assert cls.__name__.startswith(("PHORHUM_OT_", "PHORHUM_PT_", "PHORHUM_PG_", "PHORHUM_FH_", "PHORHUM_AP_"))
+
+
+def test_addon_imports_no_heavy_package(repo_root: Path):
+    heavy = {"torch", "skimage", "scipy", "PIL", "cv2", "ultralytics", "safetensors"}
+    for path in sorted((repo_root / "phorhum_blender/addon").rglob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and node.level == 0:
+                names = [node.module]
+            assert not heavy & {name.partition(".")[0] for name in names}, path
+
+
+def test_registering_loads_no_torch(repo_root: Path):
+    code = "import sys, bpy, phorhum_blender as p; p.register(); p.unregister(); sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", code], cwd=repo_root, check=True, timeout=120)
+
+
+def test_package_imports_without_blender(repo_root: Path):
+    code = "import sys; sys.modules['bpy'] = None; import phorhum_blender.engine, phorhum_blender.worker.client"
+    subprocess.run([sys.executable, "-c", code], cwd=repo_root, check=True, timeout=120)

@@ -1,0 +1,71 @@
+"""Fixtures for all tests."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def repo_root() -> Path:
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared_dir() -> Path:
+    """The folder of assets and photos that lies beside the repository on the developers' machines."""
+    folder = ROOT.parent / "shared"
+    if not folder.is_dir():
+        pytest.skip(f"needs the shared assets at {folder}")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The file of a tiny, untrained model, always the same."""
+    torch = pytest.importorskip("torch")
+    from phorhum_blender.engine.model import ModelConfig, PhorhumModel
+
+    torch.manual_seed(0)
+    config = ModelConfig(
+        image_size=64, widths=(8, 8, 8, 8, 8), blocks=(1, 1, 1, 1, 1), features=8, field_width=16, field_layers=3
+    )
+    path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
+    PhorhumModel(config).save(path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def fake_engine():
+    """The module of tests/fakes/fake_reconstruct.py."""
+    spec = importlib.util.spec_from_file_location("fake_reconstruct", ROOT / "tests/fakes/fake_reconstruct.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def fake_site(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A site folder that puts the fake engine in place of the real one in a child process."""
+    folder = tmp_path_factory.mktemp("site")
+    lines = [str(ROOT / "tests/fakes"), "import fake_reconstruct; fake_reconstruct.install()"]
+    (folder / "fake.pth").write_text("\n".join(lines) + "\n")
+    return str(folder)
+
+
+@pytest.fixture
+def result(fake_engine):
+    """A small closed result."""
+    return fake_engine.octahedron({"seconds": {"Finding surface": 1 / 3}, "box": [1, 2, 3, 4]})
+
+
+@pytest.fixture
+def with_fake_engine(fake_engine, monkeypatch: pytest.MonkeyPatch):
+    """The fake engine in this process."""
+    monkeypatch.setitem(sys.modules, "phorhum_blender.engine.reconstruct", None)
+    fake_engine.install()

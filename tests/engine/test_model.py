@@ -1,0 +1,155 @@
+"""The networks: shapes, independence of queries, and a weights file that is either right or one clear error."""
+
+import json
+import math
+import pickle
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from phorhum_blender.engine.errors import UserError
+from phorhum_blender.engine.model import ModelConfig, PhorhumModel
+from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, dense_maps
+from phorhum_blender.engine.model.phorhum import srgb_to_linear
+
+TINY = ModelConfig(
+    image_size=64,
+    widths=(8, 16, 16),
+    blocks=(1, 1, 1),
+    features=8,
+    illumination=4,
+    field_width=16,
+    field_layers=4,
+    octaves=2,
+    shading_width=8,
+)
+
+
+@pytest.fixture(scope="module")
+def model():
+    torch.manual_seed(0)
+    return PhorhumModel(TINY).eval().requires_grad_(False)
+
+
+@pytest.fixture
+def saved(model, tmp_path):
+    path = tmp_path / "tiny.safetensors"
+    model.save(path)
+    return path
+
+
+def test_shapes(model):
+    encoding = model.encode(torch.rand(1, 4, 64, 64))
+    assert encoding.features.shape == (1, DENSE_CHANNELS + TINY.features, 32, 32)
+    assert encoding.illumination.shape == (1, TINY.illumination)
+    distance, albedo = model.field(encoding, torch.rand(7, 3) - 0.5, 4.0)
+    assert distance.shape == (7,)
+    assert albedo.shape == (7, 3)
+    assert albedo.min() >= 0 and albedo.max() <= 1
+    assert model.shading(encoding, torch.nn.functional.normalize(torch.randn(5, 3), dim=1)).min() >= 0
+
+
+def test_dense_maps_are_the_front_of_the_feature_map(model):
+    features = torch.arange(DENSE_CHANNELS + TINY.features).float().view(1, -1, 1, 1)
+    maps = dense_maps(features)
+    assert {name: m.shape[1] for name, m in maps.items()} == DENSE_MAPS
+    assert torch.cat(list(maps.values()), 1).flatten().tolist() == list(range(DENSE_CHANNELS))
+
+
+def test_a_point_does_not_depend_on_its_neighbours_in_the_query(model):
+    encoding = model.encode(torch.rand(1, 4, 64, 64))
+    points = torch.rand(50, 3) - 0.5
+    together = model.field(encoding, points, 3.0)[0]
+    alone = torch.cat([model.field(encoding, p[None], 3.0)[0] for p in points])
+    torch.testing.assert_close(together, alone)
+
+
+def test_the_photo_matters(model):
+    points = torch.rand(20, 3) - 0.5
+    one, other = (model.field(model.encode(torch.rand(1, 4, 64, 64)), points, 4.0)[0] for _ in range(2))
+    assert not torch.allclose(one, other)
+
+
+def test_save_and_load_give_the_same_network(model, saved):
+    loaded = PhorhumModel.load(saved)
+    assert loaded.config == TINY
+    assert not loaded.training
+    image, points = torch.rand(1, 4, 64, 64), torch.rand(9, 3)
+    torch.testing.assert_close(
+        loaded.field(loaded.encode(image), points, 4.0), model.field(model.encode(image), points, 4.0), rtol=0, atol=0
+    )
+
+
+def test_missing_weights(tmp_path):
+    with pytest.raises(UserError, match="missing"):
+        PhorhumModel.load(tmp_path / "none.safetensors")
+
+
+@pytest.mark.parametrize("where", [10, 4000, -5])
+def test_a_flipped_bit_is_noticed(saved, where):
+    data = bytearray(saved.read_bytes())
+    data[where] ^= 0x10
+    saved.write_bytes(data)
+    with pytest.raises(UserError, match="damaged|do not fit|not a PHORHUM"):
+        PhorhumModel.load(saved)
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 0.999])
+def test_a_cut_file_is_noticed(saved, share):
+    data = saved.read_bytes()
+    saved.write_bytes(data[: int(len(data) * share)])
+    with pytest.raises(UserError, match="damaged"):
+        PhorhumModel.load(saved)
+
+
+def test_a_pickle_is_never_opened(tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return (open, (str(tmp_path / "opened"), "w"))
+
+    path = tmp_path / "bomb.safetensors"
+    path.write_bytes(pickle.dumps(Bomb()))
+    with pytest.raises(UserError, match="damaged"):
+        PhorhumModel.load(path)
+    assert not (tmp_path / "opened").exists()
+
+
+def _resave(path, change):
+    from safetensors import safe_open
+
+    with safe_open(str(path), framework="pt") as file:
+        header = dict(file.metadata())
+    tensors = load_file(str(path))
+    change(header, tensors)
+    save_file(tensors, str(path), metadata=header)
+
+
+def test_another_format_is_refused(saved):
+    _resave(saved, lambda header, tensors: header.update(format="phorhum-2"))
+    with pytest.raises(UserError, match="not a PHORHUM weights file of this version"):
+        PhorhumModel.load(saved)
+
+
+def test_exchanged_weights_are_noticed(saved):
+    def exchange(header, tensors):
+        name = next(iter(tensors))
+        tensors[name] = tensors[name] + 1
+
+    _resave(saved, exchange)
+    with pytest.raises(UserError, match="checksum"):
+        PhorhumModel.load(saved)
+
+
+def test_another_configuration_is_refused(saved):
+    def widen(header, tensors):
+        header["config"] = json.dumps({**json.loads(header["config"]), "field_width": 32})
+
+    _resave(saved, widen)
+    with pytest.raises(UserError, match="do not fit"):
+        PhorhumModel.load(saved)
+
+
+@pytest.mark.parametrize("encoded, linear", [(0, 0), (1, 1), (0.04045, 0.04045 / 12.92), (0.5, 0.21404114)])
+def test_srgb_to_linear(encoded, linear):
+    assert math.isclose(srgb_to_linear(torch.tensor(float(encoded))).item(), linear, abs_tol=1e-6)

@@ -1,0 +1,227 @@
+"""The whole engine on a picture of our own making, with the weights that ship."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image, ImageDraw
+
+from phorhum_blender.engine.camera import CropSquare, project
+from phorhum_blender.engine.contracts import Request
+from phorhum_blender.engine.errors import Cancelled, UserError
+from phorhum_blender.engine.model import Encoding
+from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS
+from phorhum_blender.engine.model.phorhum import DEFAULT_WEIGHTS
+from phorhum_blender.engine.person import Person
+from phorhum_blender.engine.photo import Photo
+from phorhum_blender.engine.reconstruct import (
+    CORE_SHARE,
+    STAGES,
+    Encoded,
+    Reconstructor,
+    Silhouette,
+    core_distance,
+    crop,
+    smooth_minimum,
+    to_scene,
+    warnings_about,
+)
+
+needs_weights = pytest.mark.skipif(not DEFAULT_WEIGHTS.exists(), reason="the weights are not in this checkout")
+
+
+def figure(width=300, height=400):
+    """A drawn figure as an RGBA cut-out: head, trunk, arms and legs, lit from the left."""
+    picture = Image.new("RGBA", (width, height))
+    draw = ImageDraw.Draw(picture)
+    draw.ellipse((130, 30, 170, 80), fill=(214, 170, 140, 255))
+    draw.rounded_rectangle((110, 82, 190, 220), 18, fill=(60, 90, 160, 255))
+    draw.rounded_rectangle((90, 88, 110, 215), 9, fill=(55, 85, 150, 255))
+    draw.rounded_rectangle((190, 88, 210, 215), 9, fill=(40, 60, 110, 255))
+    draw.rounded_rectangle((114, 215, 148, 370), 10, fill=(50, 50, 60, 255))
+    draw.rounded_rectangle((153, 215, 187, 370), 10, fill=(40, 40, 50, 255))
+    return picture
+
+
+@pytest.fixture(scope="module")
+def photo_path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("photo") / "figure.png"
+    figure().save(path)
+    return str(path)
+
+
+@pytest.fixture(scope="module")
+def reconstructor():
+    return Reconstructor(threads=2)
+
+
+@pytest.fixture(scope="module")
+def told():
+    return []
+
+
+@pytest.fixture(scope="module")
+def result(reconstructor, photo_path, told):
+    request = Request(photo=photo_path, resolution=96, height=1.6)
+    return reconstructor.run(request, lambda stage, fraction: told.append((stage, fraction)))
+
+
+@needs_weights
+def test_the_mesh_is_closed_metric_and_on_the_floor(result):
+    edges = np.sort(result.faces[:, [[0, 1], [1, 2], [2, 0]]].reshape(-1, 2), axis=1)
+    assert (np.unique(edges, axis=0, return_counts=True)[1] == 2).all()
+    assert result.vertices[:, 1].min() == pytest.approx(0, abs=1e-6)
+    assert result.vertices[:, 1].max() == pytest.approx(1.6, abs=1e-5)
+    np.testing.assert_allclose(np.linalg.norm(result.normals, axis=1), 1, atol=1e-4)
+    assert 0 <= result.albedo.min() and result.albedo.max() <= 1
+    assert result.shaded.min() >= 0
+
+
+@needs_weights
+def test_faces_look_outwards(result):
+    corner = result.vertices[result.faces].astype(float)
+    assert np.einsum("fi,fi->", corner[:, 0], np.cross(corner[:, 1], corner[:, 2])) > 0
+    face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    agree = (face * result.normals[result.faces[:, 0]]).sum(1) > 0
+    assert agree.mean() > 0.9
+
+
+@needs_weights
+def test_the_outline_through_the_matched_camera_is_the_persons(result, photo_path):
+    camera, v = result.camera, result.vertices
+    depth = camera.position[2] - v[:, 2]
+    u = camera.principal[0] + camera.focal * (v[:, 0] - camera.position[0]) / depth
+    w = camera.principal[1] - camera.focal * (v[:, 1] - camera.position[1]) / depth
+    alpha = np.asarray(Image.open(photo_path))[..., 3] > 128
+    outline = Image.new("1", (alpha.shape[1], alpha.shape[0]))
+    draw = ImageDraw.Draw(outline)
+    for face in result.faces:
+        draw.polygon([(u[k] - 0.5, w[k] - 0.5) for k in face], fill=1)
+    drawn = np.asarray(outline)
+    overlap = (drawn & alpha).sum() / (drawn | alpha).sum()
+    assert overlap > 0.8
+
+
+@needs_weights
+def test_progress_names_the_stages_in_order_and_never_goes_back(result, told):
+    assert list(dict.fromkeys(stage for stage, _ in told)) == list(STAGES)
+    fractions = [fraction for _, fraction in told]
+    assert fractions == sorted(fractions)
+    assert 0 <= fractions[0] and fractions[-1] <= 1
+
+
+@needs_weights
+def test_the_report_is_plain_and_complete(result, reconstructor):
+    import json
+
+    report = json.loads(json.dumps(result.report, allow_nan=False))
+    assert report["weights_sha256"] == reconstructor.model.sha256 != ""
+    assert set(report["seconds"]) == {*STAGES, "all"}
+    assert 0 < report["mask_coverage"] < 1
+
+
+@needs_weights
+def test_the_same_request_gives_the_same_bytes(reconstructor, photo_path):
+    request = Request(photo=photo_path, resolution=48)
+    one, other = reconstructor.run(request), reconstructor.run(request)
+    assert one.vertices.tobytes() == other.vertices.tobytes()
+    assert one.albedo.tobytes() == other.albedo.tobytes()
+    assert one.faces.tobytes() == other.faces.tobytes()
+
+
+@needs_weights
+def test_cancelling_leaves_the_reconstructor_usable(reconstructor, photo_path):
+    def stop(stage, fraction):
+        if stage == "Finding surface" and fraction > STAGES[stage][0]:
+            raise Cancelled
+
+    request = Request(photo=photo_path, resolution=48)
+    with pytest.raises(Cancelled):
+        reconstructor.run(request, stop)
+    assert len(reconstructor.run(request).vertices) > 100
+
+
+@needs_weights
+@pytest.mark.parametrize("change", [{"resolution": 4}, {"resolution": 4096}, {"height": 0.0}, {"photo": ""}])
+def test_impossible_requests_are_refused(reconstructor, photo_path, change):
+    with pytest.raises(UserError):
+        reconstructor.run(Request(**{"photo": photo_path, **change}))
+
+
+def test_missing_weights_are_one_sentence(tmp_path):
+    with pytest.raises(UserError, match="missing"):
+        Reconstructor(weights=str(tmp_path / "none.safetensors"))
+
+
+def test_the_silhouette_bounds_the_distance_from_below():
+    """Against a disc of radius 0.5 on the plane z = 0, whose hull is a cone from the camera."""
+    axis = (np.arange(256) + 0.5) / 128 - 1
+    disc = (axis[None] ** 2 + axis[:, None] ** 2 < 0.25).astype(np.float32)
+    silhouette = Silhouette(disc, 4.0)
+    points = torch.tensor([[0, 0, 0], [0.4, 0, 0.3], [0.9, 0, 0], [0, -0.8, 0], [0.9, 0, -0.5]], dtype=torch.float32)
+    bound = silhouette.bound(points)
+    radius = np.hypot(*points[:, :2].numpy().T)
+    true = radius - 0.5 * (4 - points[:, 2].numpy()) / 4
+    assert bound[0] < -0.45 and bound[1] < 0 < bound[2]
+    np.testing.assert_allclose(bound.numpy(), true, atol=0.02)
+
+
+def test_an_unknown_mask_bounds_nothing():
+    bound = Silhouette(np.full((8, 8), 0.5, np.float32), 4.0).bound(torch.zeros(1, 3))
+    assert bound.item() < -100
+
+
+def _photo(width=200, height=300):
+    ramp = np.linspace(0, 255, width).astype(np.uint8)
+    return Photo(np.broadcast_to(ramp[None, :, None], (height, width, 3)).copy(), None, None, "ramp.png")
+
+
+def test_the_crop_shows_the_square_and_goes_on_beyond_the_edge():
+    photo = _photo()
+    person = Person((0.0, 50.0, 60.0, 250.0), np.ones((300, 200), np.float32), 1.0)
+    image = crop(photo, person, CropSquare.around(person.box, 1.0), 64)
+    assert image.shape == (64, 64, 4)
+    inside = image[32, 32:, 0]  # photo columns 30 to 130
+    np.testing.assert_allclose(inside, np.interp(np.linspace(31, 129, 32), [0, 199], [0, 1]), atol=0.02)
+    assert (image[:, :20, 0] < 0.01).all()  # left of the photo: its first column goes on
+    assert (image[:, :20, 3] == 0).all() and (image[10:50, 25:60, 3] == 1).all()
+
+
+def test_the_scene_camera_sees_what_the_crop_camera_saw():
+    rng = np.random.default_rng(0)
+    vertices = rng.uniform(-0.8, 0.8, (50, 3)).astype(np.float32)
+    square, distance = CropSquare(90.0, 160.0, 220.0), 3.0
+    encoded = Encoded(None, square, distance, None)
+    moved, camera = to_scene(vertices, encoded, _photo(), 1.8)
+    assert np.ptp(moved[:, 1]) == pytest.approx(1.8, abs=1e-5)
+    at = project(torch.from_numpy(vertices), distance).numpy()
+    expected = np.stack([90 + at[:, 0] * 110, 160 - at[:, 1] * 110], 1)
+    depth = camera.position[2] - moved[:, 2]
+    u = camera.principal[0] + camera.focal * (moved[:, 0] - camera.position[0]) / depth
+    v = camera.principal[1] - camera.focal * (moved[:, 1] - camera.position[1]) / depth
+    np.testing.assert_allclose(np.stack([u, v], 1), expected, atol=1e-3)
+
+
+def test_a_cut_person_is_warned_about():
+    mask = np.ones((300, 200), np.float32)
+    assert warnings_about(_photo(), Person((50.0, 40.0, 150.0, 260.0), mask, 1.0)) == []
+    (sentence,) = warnings_about(_photo(), Person((50.0, 40.0, 150.0, 300.0), mask, 1.0))
+    assert "bottom" in sentence and "top" not in sentence
+
+
+def test_the_core_lies_in_the_middle_of_the_two_depth_maps():
+    features = torch.zeros(1, DENSE_CHANNELS + 4, 16, 16)
+    features[:, 0] = 5.0  # sure of a person
+    features[:, 1], features[:, 2] = 0.2, -0.1
+    encoding = Encoding(torch.zeros(1, 4, 32, 32), features, torch.zeros(1, 4))
+    z = torch.tensor([0.05, 0.05 + 0.15 * CORE_SHARE, 0.2, -0.1, 0.6])
+    away = core_distance(encoding, torch.stack([torch.zeros(5), torch.zeros(5), z], 1), 4.0)
+    assert away[0] < 0 and away[1].abs() < 1e-6
+    assert (away[2:] > 0).all()
+    features[:, 0] = -5.0  # nobody there
+    assert (core_distance(encoding, torch.zeros(1, 3), 4.0) > 0).all()
+
+
+def test_the_smooth_minimum_is_the_minimum_away_from_the_crease():
+    a, b = torch.tensor([0.0, 1.0, 0.5]), torch.tensor([1.0, 0.0, 0.5])
+    assert smooth_minimum(a, b, 0.1)[:2].tolist() == [0, 0]
+    assert 0.45 < smooth_minimum(a, b, 0.1)[2] < 0.5

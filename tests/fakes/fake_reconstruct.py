@@ -1,0 +1,88 @@
+"""Stands in for ``phorhum_blender.engine.reconstruct``: quick, without torch, and misbehaving on demand.
+
+The name of the photo says what happens. A child process gets it through a ``.pth`` file (see ``fake_site``), so the
+product has no option for tests.
+"""
+
+import ctypes
+import math
+import os
+import sys
+import time
+import types
+
+import numpy as np
+
+STAGES = ("Reading photo", "Finding person", "Finding surface", "Finishing")
+
+
+def octahedron(report=None):
+    """A closed :class:`Result` of 6 vertices whose albedo spans dark to bright."""
+    from phorhum_blender.engine.contracts import DirectionalLight, LightRig, PhotoCamera, Result
+
+    axes = np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32)
+    faces = [[0, 1, 2], [1, 3, 2], [3, 4, 2], [4, 0, 2], [1, 0, 5], [3, 1, 5], [4, 3, 5], [0, 4, 5]]
+    albedo = np.array([[0, 0.0001, 0.001], [0.002, 0.01, 0.05], [0.1, 0.2, 0.3]] * 2, np.float32)
+    albedo[3:] = 1 - albedo[:3]
+    light = DirectionalLight((0.0, 0.6, 0.8), (0.5, 0.4, 1 / 3))
+    return Result(
+        vertices=axes + np.array([0, 1, 0], np.float32),
+        faces=np.array(faces, np.int32),
+        normals=axes,
+        albedo=albedo,
+        shaded=albedo * 1.5,
+        camera=PhotoCamera((0.0, 0.9, math.pi), 1000.5, (320.25, 240.75), 640, 480),
+        lights=LightRig(light, light, (0.1, 0.2, 0.3), tuple((i / 7, 0.0, -1e-9) for i in range(9))),
+        report=report or {},
+    )
+
+
+class Reconstructor:
+    made = 0
+
+    def __init__(self, weights="", detector="", device="cpu", threads=0):
+        type(self).made += 1
+
+    def run(self, request, progress):
+        from phorhum_blender.engine.errors import UserError
+
+        behaviour = os.path.splitext(os.path.basename(request.photo))[0]
+        for number, stage in enumerate(STAGES):
+            progress(stage, number / len(STAGES))
+        if behaviour == "slow":
+            while True:
+                time.sleep(0.01)
+                progress("Finding surface", 0.5)
+        elif behaviour == "stuck":
+            time.sleep(60)
+        elif behaviour == "busy":
+            while True:
+                pass
+        elif behaviour == "die":
+            os._exit(7)
+        elif behaviour == "nobody":
+            raise UserError("No person was found.", "Choose another photo.")
+        elif behaviour == "bug":
+            raise ValueError(f"wrong shape\nin {os.path.expanduser('~')}/photo.jpg")
+        elif behaviour == "memory":
+            raise MemoryError
+        elif behaviour == "interrupt":
+            raise KeyboardInterrupt
+        elif behaviour == "noisy":
+            print("printed by Python")
+            os.system("echo printed by a child")
+            libc = ctypes.CDLL(None)
+            libc.puts(b"printed by C")
+            libc.fflush(None)
+        elif behaviour != "good":
+            raise AssertionError(f"unknown behaviour {behaviour}")
+        report = {"made": type(self).made, "resolution": request.resolution}
+        if behaviour == "noisy":
+            report["warnings"] = ["The photo is blurred."]
+        return octahedron(report)
+
+
+def install():
+    module = types.ModuleType("phorhum_blender.engine.reconstruct")
+    module.Reconstructor = Reconstructor
+    sys.modules[module.__name__] = module

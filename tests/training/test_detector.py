@@ -1,0 +1,192 @@
+"""Training of the person detector on a made-up cache: scenes, batches, steps, resuming, and the file that comes out."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from phorhum_blender.engine.detector import Detector
+from training import detector as detector_module
+from training.cache import SIZE
+from training.detector import Trainer, box_iou, evaluate, export, make_batch, train
+from training.detector_scenes import HELD_OUT_EVERY, Scene, SceneMaker, SceneStream, _renumbered, cutout_paths
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two small environment maps."""
+    folder = tmp_path_factory.mktemp("assets")
+    (folder / "hdri").mkdir()
+    rng = np.random.default_rng(0)
+    for name in ("city.hdr", "field.hdr"):
+        cv2.imwrite(str(folder / "hdri" / name), rng.uniform(0, 2, (64, 128, 3)).astype(np.float32))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Upright ellipses with a head, of the arrays that a scene needs."""
+    folder = tmp_path_factory.mktemp("cache")
+    y, x = np.mgrid[:SIZE, :SIZE]
+    body = ((x - 128) / 40) ** 2 + ((y - 150) / 90) ** 2 < 1
+    head = np.hypot(x - 128, y - 45) < 22
+    pixel = np.flatnonzero((body | head).ravel()).astype(np.int32)
+    transfer = np.zeros((len(pixel), 9), np.float16)
+    transfer[:, 0] = 0.8
+    for person in range(2 * HELD_OUT_EVERY + 1):
+        albedo = np.where(head.ravel()[pixel, None], (210, 170, 150), (20 + 5 * person, 60, 200)).astype(np.uint8)
+        alpha = np.full(len(pixel), 255, np.uint8)
+        np.savez(folder / f"{person:07d}_0.npz", pixel=pixel, albedo=albedo, alpha=alpha, transfer=transfer)
+    return folder
+
+
+@pytest.fixture
+def maker(cache: Path, assets: Path) -> SceneMaker:
+    return SceneMaker(cutout_paths(cache, held_out=False), assets, seed=7)
+
+
+def test_training_never_sees_the_held_out(cache: Path):
+    seen, held_out = (set(cutout_paths(cache, held_out=h)) for h in (False, True))
+    assert len(held_out) == 3 and len(seen) == 2 * HELD_OUT_EVERY - 2 and not seen & held_out
+
+
+def test_places_with_passers_by_are_no_background(maker: SceneMaker):
+    assert len(maker.environments) == 2 and len(maker.empty_environments) == 1
+
+
+def test_scenes(maker: SceneMaker):
+    scenes = [maker.scene(128) for _ in range(60)]
+    counts = [int(s.instances.max()) for s in scenes]
+    assert min(counts) == 0 and max(counts) >= 3
+    for scene in scenes:
+        assert scene.image.shape == (128, 128, 3) and scene.image.dtype == np.uint8
+        boxes = scene.boxes()
+        assert boxes.shape == (scene.instances.max(), 4)
+        for k, (x0, y0, x1, y1) in enumerate(boxes.astype(int)):
+            inside = np.zeros_like(scene.instances, bool)
+            inside[y0:y1, x0:x1] = True
+            person = scene.instances == k + 1
+            assert person.any() and not (person & ~inside).any()
+            assert min(x1 - x0, y1 - y0) >= 6
+    sizes = [(s.instances > 0).mean() for s in scenes]
+    assert min(sizes) == 0 and max(sizes) > 0.2
+
+
+def test_scenes_depend_on_the_seed_alone(cache: Path, assets: Path):
+    paths = cutout_paths(cache, held_out=True)
+    first, second, other = (SceneMaker(paths, assets, seed).scene(96).image for seed in (1, 1, 2))
+    assert np.array_equal(first, second) and not np.array_equal(first, other)
+
+
+def test_hardly_visible_persons_are_no_labels():
+    instances = np.zeros((50, 50), np.uint8)
+    instances[10:30, 10:20] = 1  # a tenth of it is seen
+    instances[30:40, 30:40] = 2
+    instances[0:3, 40:50] = 3  # too thin
+    result = _renumbered(instances, [2000.0, 100.0, 30.0])
+    assert result.max() == 1 and np.array_equal(result == 1, instances == 2)
+
+
+def test_replayed_scenes_keep_their_labels(maker: SceneMaker):
+    stream = SceneStream(maker, replayed=0.9)
+    scenes = [stream.next(96) for _ in range(90)]
+    known = {s.instances.tobytes() for s in scenes[:50]}
+    again = [s for s in scenes[50:] if s.instances.any()]
+    mirrored = [s for s in again if s.instances.tobytes() not in known and s.instances[:, ::-1].tobytes() in known]
+    assert mirrored and len(mirrored) < len(again)
+    assert stream.next(64).image.shape == (64, 64, 3)  # a new size empties the store
+
+
+def drawn_scene(box: tuple[int, int, int, int] | None, size: int = 128) -> Scene:
+    image, instances = np.full((size, size, 3), 90, np.uint8), np.zeros((size, size), np.uint8)
+    if box:
+        x0, y0, x1, y1 = box
+        image[y0:y1, x0:x1], instances[y0:y1, x0:x1] = (230, 40, 40), 1
+    return Scene(image, instances)
+
+
+def test_batches():
+    batch = make_batch([drawn_scene(None), drawn_scene((16, 32, 48, 96))])
+    assert batch["img"].shape == (2, 3, 128, 128) and batch["img"].dtype == torch.uint8
+    assert batch["batch_idx"].tolist() == [1.0] and batch["cls"].tolist() == [0.0]
+    assert batch["bboxes"][0].tolist() == [0.25, 0.5, 0.25, 0.5]
+    assert batch["masks"].shape == (2, 32, 32) and batch["masks"][0].max() == 0
+    assert (batch["masks"][1, 8:24, 4:12] == 1).all() and batch["masks"].sum() == 16 * 8
+
+
+def test_box_iou():
+    assert box_iou(np.array([0, 0, 2, 2]), np.array([0, 0, 2, 2])) == 1
+    assert box_iou(np.array([0, 0, 2, 2]), np.array([1, 0, 3, 2])) == pytest.approx(1 / 3)
+    assert box_iou(np.array([0, 0, 2, 2]), np.array([3, 0, 4, 2])) == 0
+
+
+BOXES = [(10, 20, 50, 110), (60, 10, 100, 90), (40, 40, 70, 120), None]
+
+
+def test_it_learns_and_the_file_finds_what_was_learned(tmp_path: Path, monkeypatch):
+    """Overfits four pictures; the exported file, loaded as the engine does, then finds their boxes and masks."""
+    monkeypatch.setattr(detector_module, "SIZES", (128,))
+    trainer = Trainer()
+    scenes = [drawn_scene(box) for box in BOXES]
+    batch = make_batch(scenes)
+    for group in trainer.optimiser.param_groups:
+        group["weight_decay"] = 0.0
+    for module in trainer.network.modules():
+        if isinstance(module, torch.nn.BatchNorm2d):
+            module.momentum = 0.3  # its statistics too must be learned in a few steps
+    losses = [sum(trainer.step(batch, done=0.1).values()) for _ in range(60)]
+    assert losses[-1] < 0.5 * losses[0]
+    path = tmp_path / "d.safetensors"
+    export(trainer.network, path, {})
+    assert path.stat().st_size < 6 * 2**20
+    detector = Detector.load(path)
+    detector.image_size = 128
+    for box, scene in zip(BOXES[:3], scenes[:3], strict=True):
+        best = detector.detect(scene.image, 0.05)[0]
+        assert box_iou(np.array(best.box), np.array(box)) > 0.6
+        mask = cv2.resize(best.logits, (128, 128)) > 0
+        assert (mask & (scene.instances == 1)).sum() > 0.6 * (mask | (scene.instances == 1)).sum()
+    report = evaluate(trainer.network, scenes)
+    assert set(report) == {"recall", "precision", "recall_largest", "mask_iou"}
+    assert all(value > 0.6 for value in report.values())
+
+
+def test_resuming_goes_on_exactly(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(detector_module, "SIZES", (64, 96))
+    batch = make_batch([drawn_scene(box, 64) for box in ((8, 8, 40, 60), None)])
+    first = Trainer()
+    first.step(batch, 0.0)
+    first.seconds = 12.0
+    first.save(tmp_path / "state.pt")
+    second = Trainer()
+    second.load(tmp_path / "state.pt")
+    assert (second.seconds, second.steps, second.images) == (12.0, 1, 2)
+    assert first.step(batch, 0.1) == second.step(batch, 0.1)
+    for a, b in zip(first.average.state_dict().values(), second.average.state_dict().values(), strict=True):
+        assert torch.equal(a, b)
+
+
+def test_a_short_run_and_a_longer_one(cache: Path, assets: Path, tmp_path: Path, monkeypatch, capsys):
+    monkeypatch.setattr(detector_module, "BATCH", 2)
+    monkeypatch.setattr(detector_module, "SCENE_SIZE", 96)
+    monkeypatch.setattr(detector_module, "SIZES", (64, 96))
+    monkeypatch.setattr(detector_module, "held_out_scenes", lambda *a, **k: [drawn_scene(None, 64)])
+    out, state = tmp_path / "d.safetensors", tmp_path / "state.pt"
+    train(cache, assets, 0.001, out, state, workers=0)
+    Detector.load(out)
+    seconds, steps, _ = torch.load(state, weights_only=True)["progress"]
+    assert steps >= 1
+    train(cache, assets, (seconds + 0.01) / 60, out, state, workers=0)
+    assert torch.load(state, weights_only=True)["progress"][1] > steps
+    assert "going on after" in capsys.readouterr().out
+
+
+def test_command_line_names_its_arguments():
+    run = subprocess.run([sys.executable, "-m", "training.detector", "--help"], capture_output=True, text=True)
+    assert run.returncode == 0 and all(a in run.stdout for a in ("--cache", "--assets", "--minutes", "--out"))

@@ -1,0 +1,206 @@
+"""Photos, losses and the trainer, on people made of ellipsoids."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from phorhum_blender.engine.model import PhorhumModel
+from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, Encoding
+from training.cache import Placed, load_sample, make_sample
+from training.dataset import Photos, make_photo, mirror
+from training.light import environment_sh, load_environments, sh_basis, to_linear, to_srgb
+from training.losses import WEIGHTS, map_losses, tetrahedral_gradient
+from training.render import sphere_directions
+from training.subjects import Split, Subject, list_subjects, load_poses
+
+
+def ellipsoid_person(rng, axes):
+    """A rigless person: one ellipsoid of the given half axes, blue."""
+    mesh = trimesh.creation.icosphere(subdivisions=3)
+    vertices = mesh.vertices * axes
+    faces = np.asarray(mesh.faces, np.int32)
+    blue = np.tile(np.array([30, 60, 180, 255], np.uint8), (2, 2, 1))
+    subject = Subject(
+        "ellipsoid", "valid", vertices.astype(np.float32), faces, np.zeros((1, 2), np.float32), np.zeros_like(faces),
+        np.zeros(len(faces), int), (blue,), np.zeros((len(vertices), 4), int), np.zeros((len(vertices), 4)),
+        np.zeros((1, 3)), np.zeros((1, 3)), np.array([-1]), ("root",),
+    )  # fmt: skip
+    return Placed(subject, vertices, 4.0, 1.0)
+
+
+def write_samples(folder, count, seed):
+    """Samples whose depth can be told from their outline: as deep as they are wide."""
+    folder.mkdir()
+    rng = np.random.default_rng(seed)
+    for k in range(count):
+        wide = rng.uniform(0.15, 0.5)
+        placed = ellipsoid_person(rng, [wide, rng.uniform(0.6, 0.85), wide])
+        np.savez(folder / f"{k:04d}.npz", **make_sample(placed, rng))
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory):
+    """A folder with one environment map: bright above, dark below."""
+    import cv2
+
+    folder = tmp_path_factory.mktemp("assets")
+    (folder / "hdri").mkdir()
+    sky = np.linspace(1.5, 0.1, 384, dtype=np.float32)[:, None, None] * np.ones((384, 768, 3), np.float32)
+    assert cv2.imwrite(str(folder / "hdri" / "sky.hdr"), sky)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("samples") / "train"
+    write_samples(folder, 4, 1)
+    return folder
+
+
+def first(samples):
+    return load_sample(sorted(samples.glob("*.npz"))[0])
+
+
+def test_a_sample_knows_its_depth(samples):
+    sample = first(samples)
+    middle = sample["front"][128, 128], sample["back"][128, 128]
+    assert middle[0] == pytest.approx(-middle[1], abs=0.01)
+    inside = sample["distance"] < 0
+    assert 0.1 < inside.mean() < 0.6
+    assert sample["camera"].tolist() == [4.0, 1.0]
+
+
+def test_mirroring_twice_changes_nothing(samples):
+    sample = first(samples)
+    twice = mirror(mirror(sample))
+    for key in sample:
+        np.testing.assert_array_equal(twice[key], sample[key])
+
+
+def test_a_mirrored_sample_is_lit_from_the_other_side(samples):
+    sample = first(samples)
+    light = sh_basis(np.array([[1.0, 0, 0]]))[0]
+    other = sh_basis(np.array([[-1.0, 0, 0]]))[0]
+    shading = sample["transfer"].astype(np.float32) @ light
+    mirrored = mirror(sample)["transfer"].astype(np.float32) @ other
+    np.testing.assert_allclose(mirrored, shading[:, ::-1], atol=2e-3)
+
+
+@pytest.mark.parametrize("size", [128, 192, 256])
+def test_a_photo_and_its_targets(samples, assets, size):
+    photo = make_photo(first(samples), load_environments(assets), np.random.default_rng(3), size)
+    assert photo["image"].shape == (4, size, size)
+    assert 0 <= photo["image"].min() and photo["image"].max() <= 1
+    for name, channels in DENSE_MAPS.items():
+        assert photo[name].shape == (channels, size // 2, size // 2)
+    assert all(torch.isfinite(v).all() for v in photo.values())
+    deep = photo["weight"][0] > 0
+    assert (photo["front"][0][deep] >= photo["back"][0][deep]).all()
+
+
+def test_the_same_seed_gives_the_same_photos(samples, assets):
+    one, other = (next(iter(Photos(samples, assets, 128, seed=5))) for _ in range(2))
+    assert all(torch.equal(one[k], other[k]) for k in one)
+    third = next(iter(Photos(samples, assets, 128, seed=6)))
+    assert not torch.equal(one["image"], third["image"])
+
+
+def test_an_even_sky_lights_all_sides_alike():
+    light = environment_sh(np.ones((384, 768, 3), np.float32), 0.3)
+    normals = sphere_directions(40)
+    irradiance = sh_basis(normals) * np.array([1, *[2 / 3] * 3, *[1 / 4] * 5]) @ light
+    np.testing.assert_allclose(irradiance, 1, atol=0.01)
+
+
+def test_the_middle_of_the_turned_map_lies_behind_the_person():
+    sky = np.zeros((384, 768, 3), np.float32)
+    sky[150:230, 344:424] = 100
+    light = environment_sh(sky, 0.0)[:, 0]
+    assert sh_basis(np.array([[0, 0, -1.0]]))[0] @ light > 2 * abs(sh_basis(np.array([[0, 0, 1.0]]))[0] @ light)
+
+
+def test_srgb_round_trip():
+    x = np.linspace(0, 1, 101)
+    np.testing.assert_allclose(to_srgb(to_linear(x)), x, atol=1e-6)
+
+
+def test_tetrahedral_gradient_of_a_plane_is_exact():
+    from training.losses import TETRAHEDRON
+
+    corners = TETRAHEDRON * 0.01
+    slope = torch.tensor([0.3, -1.0, 2.0])
+    torch.testing.assert_close(tetrahedral_gradient(corners @ slope + 5, corners), slope, rtol=1e-3, atol=1e-3)
+
+
+def test_perfect_maps_have_no_loss(samples, assets):
+    photo = make_photo(first(samples), load_environments(assets), np.random.default_rng(3), 128)
+    batch = {k: v[None] for k, v in photo.items()}
+    batch["mask"] = (batch["mask"] > 0.5).float()
+    features = torch.zeros(1, DENSE_CHANNELS, 64, 64)
+    start = 0
+    for name, channels in DENSE_MAPS.items():
+        value = batch[name]
+        if name == "mask":
+            value = value * 40 - 20
+        elif name.startswith("albedo"):
+            value = torch.logit(value.clamp(1e-6, 1 - 1e-6))
+        features[:, start : start + channels] = value
+        start += channels
+    losses = map_losses(Encoding(batch["image"], features, torch.zeros(1, 4)), batch)
+    assert all(value.item() < 1e-5 for value in losses.values())
+    features[:, 1] += 0.02  # two hundredths of a unit in front
+    worse = map_losses(Encoding(batch["image"], features, torch.zeros(1, 4)), batch)
+    assert worse["front"].item() == pytest.approx(0.02, abs=1e-4)
+    assert worse["depth_cm"].item() == pytest.approx(1.0, abs=0.01)  # mean of front (2 cm) and back (0)
+    assert worse["relief"].item() < 1e-5
+
+
+def test_training_learns_depth_and_resumes(samples, assets, tmp_path):
+    """The CPU smoke run: held-out depth error falls, and a second slice goes on where the first one ended."""
+    write_samples(tmp_path / "held_out", 4, 2)
+    command = [sys.executable, "-m", "training.train", "--cache", str(samples)]
+    command += [
+        "--held-out",
+        str(tmp_path / "held_out"),
+        "--assets",
+        str(assets),
+        "--run",
+        str(tmp_path / "run"),
+        "--size",
+        "64",
+        "--batch",
+        "2",
+    ]
+    command += ["--workers", "0", "--stage", "smoke", "--lr", "2e-3"]
+    for steps in ("5", "60"):
+        subprocess.run([*command, "--minutes", "30", "--steps", steps], check=True, timeout=600)
+    log = [json.loads(line) for line in (tmp_path / "run" / "log.jsonl").read_text().splitlines()]
+    before, after = (entry for entry in log if "held_out" in entry)
+    assert before["step"] == 5 and after["step"] == 60
+    assert after["held_out"]["depth_cm"] < 0.8 * before["held_out"]["depth_cm"]
+    assert set(after["held_out"]) == {*WEIGHTS, "depth_cm"}
+    PhorhumModel.load(tmp_path / "run" / "weights.safetensors")
+
+
+def test_what_is_held_out_is_never_trained_on(shared_dir):
+    assets = shared_dir / "assets"
+    split = Split.load(assets)
+    for kind, name in list_subjects(assets):
+        if kind == "rocketbox":
+            assert name not in split.rocketbox
+        else:
+            assert not any(f"{person}_" in name for person in split.subjects)
+            assert not any(name.endswith(outfit) for outfit in split.outfits)
+    trained, held = (load_poses(assets, held_out) for held_out in (False, True))
+    known = {pose.tobytes() for pose in trained}
+    assert not any(pose.tobytes() in known for pose in held)
+    groups = {g: len(list_subjects(assets, g)) for g in ("train", "seen garments", "unseen garments", "rocketbox")}
+    assert sum(groups.values()) == len(list((assets / "valid").glob("*.npz"))) + len(
+        list((assets / "rocketbox").glob("*.npz"))
+    )
+    assert min(groups.values()) >= 9

@@ -1,0 +1,329 @@
+"""Client and server together, through a real child process with the fake engine in it."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import numpy as np
+import pytest
+
+from phorhum_blender.engine.contracts import Request
+from phorhum_blender.engine.errors import UserError
+from phorhum_blender.worker import client as client_module
+from phorhum_blender.worker.client import Client
+from phorhum_blender.worker.protocol import MAX_LINE
+
+pytestmark = pytest.mark.skipif(os.name == "nt", reason="uses POSIX signals to look after processes")
+
+
+@pytest.fixture
+def client(fake_site, tmp_path):
+    client = Client(extra_paths=[fake_site], log_path=str(tmp_path / "logs" / "worker.log"))
+    yield client
+    client.stop()
+
+
+def run(client, behaviour):
+    """All events of one job."""
+    events = []
+    job = client.submit(Request(f"{behaviour}.jpg"))
+    assert job.wait(events.append) is events[-1]
+    return job, events
+
+
+def until_stage(job, stage, seconds=10.0):
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if any(event.text == stage for event in job.poll(0.05)):
+            return
+    raise AssertionError(f"no stage {stage} within {seconds} s")
+
+
+def is_alive(pid):
+    try:
+        with open(f"/proc/{pid}/stat") as file:
+            return file.read().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def gone_within(seconds, pid):
+    deadline = time.monotonic() + seconds
+    while is_alive(pid):
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.02)
+    return True
+
+
+def test_a_job_brings_stages_progress_and_the_result(client, result):
+    job, events = run(client, "good")
+    stages = [event.text for event in events if event.kind == "stage"]
+    assert stages == ["Starting engine", "Reading photo", "Finding person", "Finding surface", "Finishing"]
+    fractions = [event.fraction for event in events if event.kind == "progress"]
+    assert fractions == sorted(fractions) and len(fractions) >= 4
+    assert [event.kind for event in events if event.last] == ["done"]
+    loaded = job.load_result()
+    np.testing.assert_array_equal(loaded.vertices, result.vertices)
+    assert loaded.lights == result.lights
+
+
+def test_the_first_event_comes_at_once(client):
+    started = time.monotonic()
+    job = client.submit(Request("good.jpg"))
+    assert [event.text for event in job.poll()] == ["Starting engine"]
+    assert time.monotonic() - started < 1.0
+
+
+def test_the_child_stays_warm(client):
+    first, _ = run(client, "good")
+    pid = client._child.process.pid
+    second, events = run(client, "good")
+    assert client._child.process.pid == pid
+    assert [event.text for event in events][0] == "Reading photo"
+    assert (first.load_result().report["made"], second.load_result().report["made"]) == (1, 1)
+
+
+def test_other_weights_make_another_engine(client, tmp_path):
+    weights = tmp_path / "a.safetensors"
+    weights.touch()
+    made = []
+    for mtime in (1, 1, 2):  # the third time, the file has been replaced
+        os.utime(weights, (mtime, mtime))
+        job = client.submit(Request("good.jpg", weights=str(weights)))
+        job.wait()
+        made.append(job.load_result().report["made"])
+    assert made == [1, 1, 2]
+
+
+def test_start_warms_up_ahead(client):
+    client.start()
+    pid = client._child.process.pid
+    _, events = run(client, "good")
+    assert client._child.process.pid == pid
+    assert events[0].text == "Reading photo"
+
+
+def test_library_prints_go_to_the_log(client, tmp_path):
+    _, events = run(client, "noisy")
+    assert events[-1].kind == "done"
+    assert [event.text for event in events if event.kind == "warning"] == ["The photo is blurred."]
+    log = (tmp_path / "logs" / "worker.log").read_text()
+    for words in ("printed by Python", "printed by a child", "printed by C"):
+        assert words in log
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "cause", "words"),
+    [
+        ("nobody", "user", "No person was found. Choose another photo."),
+        ("memory", "user", "Not enough memory"),
+        ("bug", "bug", "Unexpected error (ValueError: wrong shape in ~/photo.jpg)."),
+    ],
+)
+def test_errors_are_one_line_and_the_child_lives_on(client, tmp_path, behaviour, cause, words):
+    _, events = run(client, behaviour)
+    assert (events[-1].kind, events[-1].cause) == ("error", cause)
+    assert words in events[-1].text and "\n" not in events[-1].text
+    traceback_logged = "Traceback" in (tmp_path / "logs" / "worker.log").read_text()
+    assert traceback_logged == (cause == "bug") == ("worker.log" in events[-1].text)
+    pid = client._child.process.pid
+    assert run(client, "good")[1][-1].kind == "done"
+    assert client._child.process.pid == pid
+
+
+def test_cancel_is_noticed_at_once_and_the_child_stays_warm(client):
+    job = client.submit(Request("slow.jpg"))
+    until_stage(job, "Finishing")
+    pid = client._child.process.pid
+    started = time.monotonic()
+    job.cancel()
+    job.cancel()  # asking twice is asking once
+    outcome = job.wait()
+    assert time.monotonic() - started < 0.5
+    assert (outcome.kind, outcome.cause) == ("error", "cancelled")
+    assert run(client, "good")[1][-1].kind == "done"
+    assert client._child.process.pid == pid
+
+
+@pytest.mark.parametrize("behaviour", ["stuck", "busy"])
+def test_a_child_that_ignores_cancel_is_killed(client, monkeypatch, behaviour):
+    monkeypatch.setattr(client_module, "GRACE_SECONDS", 0.5)
+    job = client.submit(Request(f"{behaviour}.jpg"))
+    until_stage(job, "Finishing")
+    pid = client._child.process.pid
+    job.cancel()
+    outcome = job.wait()
+    assert outcome.cause == "cancelled"
+    assert not is_alive(pid)
+    assert run(client, "good")[1][-1].kind == "done"
+
+
+def test_ctrl_c_cancels_the_blocking_driver(client):
+    job = client.submit(Request("slow.jpg"))
+
+    def interrupt(event):
+        if event.text == "Finding surface":
+            raise KeyboardInterrupt
+
+    assert job.wait(interrupt).cause == "cancelled"
+
+
+def test_a_killed_worker_is_one_clear_error_and_the_next_job_starts_another(client):
+    job = client.submit(Request("slow.jpg"))
+    until_stage(job, "Finishing")
+    folder = client._child.folder
+    os.kill(client._child.process.pid, signal.SIGKILL)
+    started = time.monotonic()
+    outcome = job.wait()
+    assert time.monotonic() - started < 2.0
+    assert (outcome.kind, outcome.cause) == ("error", "stopped")
+    assert outcome.text.startswith("The reconstruction process stopped unexpectedly (exit status -9). Try again")
+    assert "worker.log" in outcome.text
+    _, events = run(client, "good")
+    assert events[0].text == "Starting engine"
+    assert events[-1].kind == "done"
+    assert not folder.exists()
+
+
+def test_a_worker_that_dies_by_itself_is_the_same_error(client):
+    _, events = run(client, "die")
+    assert events[-1].cause == "stopped" and "exit status 7" in events[-1].text
+
+
+def test_one_job_at_a_time(client):
+    job = client.submit(Request("slow.jpg"))
+    with pytest.raises(UserError, match="already running"):
+        client.submit(Request("good.jpg"))
+    job.cancel()
+    job.wait()
+
+
+def test_stop_ends_the_job_the_child_and_its_files(client):
+    job = client.submit(Request("stuck.jpg"))
+    until_stage(job, "Finishing")
+    pid, folder = client._child.process.pid, client._child.folder
+    assert folder.stat().st_mode & 0o777 == 0o700
+    client.stop()
+    client.stop()
+    assert not is_alive(pid)
+    assert not folder.exists()
+    assert job.wait().cause == "cancelled"
+
+
+def test_a_loaded_result_leaves_no_file(client):
+    job, _ = run(client, "good")
+    folder = client._child.folder
+    assert os.listdir(folder) == ["1.npz"]
+    job.load_result()
+    assert os.listdir(folder) == []
+
+
+def test_the_child_ends_with_its_parent_even_amid_work(fake_site, repo_root, tmp_path):
+    code = (
+        "import sys, time\n"
+        "from phorhum_blender.worker.client import Client\n"
+        "from phorhum_blender.engine.contracts import Request\n"
+        f"client = Client(extra_paths=[{fake_site!r}], log_path={str(tmp_path / 'log')!r})\n"
+        "job = client.submit(Request('busy.jpg'))\n"
+        "while not any(e.text == 'Finding surface' for e in job.poll(0.1)): pass\n"
+        "print(client._child.process.pid, client._child.folder, flush=True)\n"
+        "time.sleep(60)\n"
+    )
+    parent = subprocess.Popen([sys.executable, "-c", code], cwd=repo_root, stdout=subprocess.PIPE, text=True)
+    with parent:
+        pid, folder = parent.stdout.readline().split()
+        assert is_alive(int(pid))
+        parent.kill()
+    assert gone_within(3.0, int(pid))
+    assert not os.path.exists(folder)
+
+
+@pytest.mark.parametrize("line", [b"garbage\n", b"x" * (2 * MAX_LINE) + b"\n"])
+def test_a_bad_line_ends_the_job_with_an_error_and_not_the_child(client, line):
+    job = client.submit(Request("slow.jpg"))
+    until_stage(job, "Finishing")
+    client._child.process.stdin.write(line)
+    client._child.process.stdin.flush()
+    outcome = job.wait()
+    assert outcome.cause == "bug" and "ProtocolError" in outcome.text
+
+
+@pytest.mark.parametrize("chatter", ["print('hello')", "print('x' * (2 << 20))", 'print(\'{"kind": "done"\')'])
+def test_a_child_that_does_not_speak_the_protocol_is_given_up(client, monkeypatch, tmp_path, chatter):
+    impostor = tmp_path / "impostor.py"
+    impostor.write_text(f"import time\n{chatter}\nimport sys; sys.stdout.flush()\ntime.sleep(60)\n")
+    monkeypatch.setattr(client_module, "BOOTSTRAP", impostor)
+    _, events = run(client, "good")
+    assert events[-1].cause == "stopped"
+
+
+def test_a_python_that_does_not_exist_is_the_users_error(tmp_path):
+    with pytest.raises(UserError, match="could not be started"):
+        Client(python=str(tmp_path / "python")).submit(Request("good.jpg"))
+
+
+def test_a_missing_package_is_the_users_error(tmp_path, repo_root):
+    site = tmp_path / "site"
+    site.mkdir()
+    (site / "no_torch.pth").write_text("import sys; sys.modules['torch'] = None\n")
+    client = Client(extra_paths=[str(site)], log_path=str(tmp_path / "log"))
+    try:
+        _, events = run(client, "good")
+    finally:
+        client.stop()
+    assert events[-1].cause == "user"
+    assert "lacks the package 'torch'" in events[-1].text
+
+
+def test_it_works_as_an_installed_extension_beside_a_hostile_neighbour(fake_site, repo_root, tmp_path, monkeypatch):
+    """Under another package name, as Blender does it, and with environment and neighbours that must not get in."""
+    extensions = tmp_path / "bl_ext" / "user_default"
+    skip = shutil.ignore_patterns("__pycache__", "weights", "addon")
+    shutil.copytree(repo_root / "phorhum_blender", extensions / "phorhum_blender", ignore=skip)
+    trap = "raise SystemExit('imported a neighbour')"
+    (extensions / "numpy.py").write_text(trap)
+    (extensions / "phorhum_blender" / "__init__.py").write_text("import bpy_is_absent_here")
+    hostile = tmp_path / "hostile"
+    hostile.mkdir()
+    (hostile / "numpy.py").write_text(trap)
+    monkeypatch.setenv("PYTHONPATH", str(hostile))
+    code = (
+        f"import sys, types; sys.path[:] = [p for p in sys.path if p != {str(hostile)!r}]\n"
+        "for name, folder in (('bl_ext', 'bl_ext'), ('bl_ext.user_default', 'bl_ext/user_default'),\n"
+        "                     ('bl_ext.user_default.phorhum_blender', 'bl_ext/user_default/phorhum_blender')):\n"
+        "    package = sys.modules[name] = types.ModuleType(name)\n"
+        f"    package.__path__ = [{str(tmp_path)!r} + '/' + folder]\n"
+        "from bl_ext.user_default.phorhum_blender.worker.client import Client\n"
+        "from bl_ext.user_default.phorhum_blender.engine.contracts import Request\n"
+        f"client = Client(extra_paths=[{fake_site!r}], log_path={str(tmp_path / 'log')!r})\n"
+        "job = client.submit(Request('good.jpg'))\n"
+        "print(job.wait().kind, len(job.load_result().faces)); client.stop()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True)
+    assert done.stdout.split() == ["done", "8"], done.stderr + (tmp_path / "log").read_text()
+
+
+def test_extra_site_folders_come_before_pythons_own(client, fake_site, tmp_path):
+    package = tmp_path / "wheels"
+    package.mkdir()
+    (package / "pytest.py").write_text("")  # a newer version of something that Python has
+    code = (
+        "import sys; from phorhum_blender.worker.bootstrap import add_site_folders\n"
+        f"add_site_folders([{str(package)!r}])\n"
+        "import pytest, json; print(pytest.__file__, sys.path.index(pytest.__file__.rpartition('/')[0]) > 0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == [str(package / "pytest.py"), "True"]
+
+
+def test_a_log_that_grew_too_long_starts_afresh(tmp_path, monkeypatch):
+    monkeypatch.setattr(client_module, "MAX_LOG", 10)
+    path = tmp_path / "new" / "worker.log"
+    for text, size in ((b"12345", 5), (b"1234567", 12), (b"1", 1)):
+        with client_module.open_log(str(path)) as log:
+            log.write(text)
+        assert path.stat().st_size == size

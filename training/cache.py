@@ -1,0 +1,321 @@
+"""Posed people seen by a camera, ready for training: everything that is slow to make and does not depend on the light.
+
+A sample is one person in one pose from one camera: albedo, normals, depth (front and back), radiance transfer, points
+with signed distance, surface points. Light, background, photo effects and mirroring are put on in training.
+
+    python -m training.cache --assets ../shared/assets --out CACHE --first 0 --count 2000
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import igl
+import numpy as np
+from scipy.spatial import cKDTree
+from scipy.spatial.transform import Rotation
+
+from training.render import Hits, Scene, pixel_rays, radiance_transfer, sphere_directions
+from training.retarget import retarget, skin
+from training.subjects import Subject, list_subjects, load_poses, load_subject, recolour
+
+SIZE = 256  # pixels a side
+EXTERIOR_POINTS = 20_000  # surface points that stand for the outer surface
+SURFACE_POINTS = 3_000  # of these, kept
+NEAR_POINTS, RAY_POINTS, BOX_POINTS = 3_500, 2_000, 1_000
+BOX = np.array([[-1.1, -1.1, -0.9], [1.1, 1.1, 0.9]])  # crop units
+MAKEHUMAN_SHARE = float(os.environ.get("PHORHUM_MAKEHUMAN_SHARE", "0.3"))
+HELD_OUT_GROUPS = ("seen garments", "unseen garments", "rocketbox")
+STANDARD_HEIGHT = 1.70  # metres: errors are given for a person of this height
+
+
+@dataclass(frozen=True)
+class Placed:
+    """A posed person in crop units before a camera."""
+
+    subject: Subject
+    vertices: np.ndarray  # (V, 3) crop units
+    distance: float  # crop units
+    unit: float  # metres of a 1.70 m person per crop unit
+
+    def scene(self) -> Scene:
+        s = self.subject
+        return Scene(self.vertices, s.faces, s.uv, s.face_uv, s.material, s.textures)
+
+
+def pose_subject(subject: Subject, pose: np.ndarray) -> np.ndarray:
+    """Posed vertices (V, 3), metres, z up."""
+    transform = retarget(subject.kind, subject.bone_name, subject.bone_head, subject.bone_parent, pose)
+    return skin(subject.vertices, subject.bone_index, subject.bone_weight, transform)
+
+
+def place(
+    subject: Subject,
+    posed: np.ndarray,
+    yaw: float,
+    pitch: float = 0.0,
+    roll: float = 0.0,
+    distance: float = 4.0,
+    padding: float = 1.18,
+    shift: tuple[float, float] = (0.0, 0.0),
+) -> Placed:
+    """Puts a posed person before a camera as a detector's crop shows it.
+
+    Angles in degrees (yaw 0 = facing the camera), ``distance`` in metres, ``padding`` as the crop's, ``shift`` of the
+    crop's centre in fractions of its half side.
+    """
+    view = posed[:, [0, 2, 1]] * np.array([1, 1, -1])  # z up, facing -y  ->  y up, facing +z
+    # first about the person's own vertical, then the camera's tilt and roll
+    turn = (
+        Rotation.from_euler("z", roll, degrees=True)
+        * Rotation.from_euler("x", pitch, degrees=True)
+        * Rotation.from_euler("y", yaw, degrees=True)
+    ).as_matrix()
+    view = view @ turn.T
+    view -= surface_centre(view, subject.faces)
+    centre = np.zeros(2)
+    for _ in range(8):
+        seen = (view[:, :2] - centre) * (distance / (distance - view[:, 2]))[:, None]
+        low, high = seen.min(0), seen.max(0)
+        centre += (low + high) / 2
+    half = (high - low).max() / 2 * padding
+    view[:, :2] -= centre + np.array(shift) * half
+    height = np.ptp(subject.vertices[:, 2])
+    return Placed(subject, view / half, distance / half, half * STANDARD_HEIGHT / height)
+
+
+def surface_centre(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Area-weighted centre (3,) of a surface."""
+    corner = vertices[faces]
+    area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
+    return (corner.mean(1) * area[:, None]).sum(0) / area.sum()
+
+
+def held_out_subject(rng: np.random.Generator, assets: Path) -> Subject:
+    """A person that training never sees, as modelled, of one of the three held-out groups."""
+    names = list_subjects(assets, HELD_OUT_GROUPS[rng.integers(len(HELD_OUT_GROUPS))])
+    return load_subject(assets, *names[rng.integers(len(names))])
+
+
+def random_subject(rng: np.random.Generator, assets: Path) -> Subject:
+    """A training person: modelled (VALID, Rocketbox) or made up (MakeHuman), recoloured."""
+    pick = rng.random()
+    if pick < MAKEHUMAN_SHARE:
+        from training.makehuman import random_person
+
+        return random_person(rng, assets, texture_size=512)
+    kind = "valid" if pick < MAKEHUMAN_SHARE + 0.45 else "rocketbox"
+    names = [n for k, n in list_subjects(assets) if k == kind]
+    return recolour(load_subject(assets, kind, names[rng.integers(len(names))]), rng)
+
+
+def random_pose(rng: np.random.Generator, assets: Path, held_out: bool = False) -> np.ndarray:
+    """A motion-capture pose (22, 3): as they occur, or one of those spread far apart; half of them standing relaxed."""
+    poses = load_poses(assets, held_out, spread=rng.random() < 0.2)
+    if rng.random() < 0.5:
+        poses = poses[standing(poses)]
+    return poses[rng.integers(len(poses))]
+
+
+def standing(poses: np.ndarray) -> np.ndarray:
+    """(N,) bool: upright, both feet low, hands below the shoulders: as most people stand in photos."""
+    from training.retarget import JOINT
+
+    z = poses[:, :, 2]
+    upright = (z[:, JOINT["htop"]] - z[:, JOINT["pelvis"]]) > 0.58
+    straight = np.minimum(z[:, JOINT["lank"]], z[:, JOINT["rank"]]) < -0.72
+    level = np.abs(z[:, JOINT["lank"]] - z[:, JOINT["rank"]]) < 0.15
+    low_hands = np.maximum(z[:, JOINT["lwri"]], z[:, JOINT["rwri"]]) < z[:, JOINT["lsho"]]
+    return upright & straight & level & low_hands
+
+
+def random_view(rng: np.random.Generator) -> dict:
+    """Keyword arguments of :func:`place`: mostly frontal, phone to portrait distances, a detector's sloppy crop."""
+    wide = rng.random()
+    if wide < 0.7:
+        yaw = rng.normal(0, 30)
+    else:
+        yaw = rng.uniform(-180, 180)
+    return {
+        "yaw": float(yaw),
+        "pitch": float(rng.normal(3, 6)),
+        "roll": float(rng.normal(0, 2.5)),
+        "distance": float(np.exp(rng.uniform(np.log(2.2), np.log(9)))),
+        "padding": float(np.clip(rng.normal(1.18, 0.06), 1.04, 1.4)),
+        "shift": tuple(rng.normal(0, 0.03, 2).tolist()),
+    }
+
+
+def exterior(scene: Scene, rng: np.random.Generator, count: int) -> Hits:
+    """About ``count`` points of the surface that can be seen from outside, from rays all around."""
+    low, high = scene.vertices.min(0), scene.vertices.max(0)
+    corner = scene.vertices[scene.faces]
+    area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
+    pick = rng.choice(len(area), count * 2, p=area / area.sum())
+    weight = rng.dirichlet([1, 1, 1], count * 2)
+    target = (corner[pick] * weight[:, :, None]).sum(1)
+    direction = rng.normal(size=(count * 2, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    origin = target - direction * (np.linalg.norm(high - low) + 0.1)
+    hits = scene.cast(origin, direction)
+    keep = np.flatnonzero(hits.hit)[:count]
+    return Hits(hits.hit[keep], hits.position[keep], hits.normal[keep], hits.albedo[keep])
+
+
+def signed_distance(scene: Scene, outer: Hits, points: np.ndarray) -> np.ndarray:
+    """(N,) signed distance in crop units, outside positive.
+
+    The sign is the generalised winding number's (Jacobson et al., 2013), which bears hair cards, open garments and
+    layered clothes; the size is the distance to the outer surface only, so layers beneath clothes do not count.
+    """
+    distance, index = cKDTree(outer.position).query(points)
+    plane = np.abs(((points - outer.position[index]) * outer.normal[index]).sum(1))
+    spacing = 0.02
+    size = np.where(distance < spacing, plane, np.sqrt(np.maximum(distance**2 - (spacing / 3) ** 2, 0)))
+    winding = igl.fast_winding_number(scene.vertices.astype(np.float64), scene.faces.astype(np.int64), points)
+    return np.where(winding > 0.5, -size, size)
+
+
+def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """All arrays of one sample; picture arrays hold only the pixels of ``pixel`` (see :func:`load_sample`)."""
+    scene, distance = placed.scene(), placed.distance
+    low, high = _pixel_window(scene.vertices, distance)
+    window = (low[0], low[1], high[0], high[1])
+    fine = tuple(2 * k for k in window)
+    plane, direction = pixel_rays(2 * SIZE, distance, fine)
+    shape = (fine[3] - fine[1], fine[2] - fine[0])
+    near = scene.cast(plane - direction * 3, direction)
+    albedo, alpha = _supersample(near, shape)
+    plane, direction = pixel_rays(SIZE, distance, window)
+    front = scene.cast(plane - direction * 3, direction)
+    back = scene.cast(plane + direction * 3, -direction)
+    seen = np.flatnonzero((alpha > 0) | front.hit)
+    centre_albedo = np.where(alpha[seen, None] > 0, albedo[seen], front.albedo[seen])
+    axes = Rotation.random(random_state=rng.integers(2**31)).apply(sphere_directions(64))
+    transfer = np.zeros((len(seen), 9), np.float32)
+    lit = front.hit[seen]
+    transfer[lit] = radiance_transfer(scene, front.position[seen[lit]], front.normal[seen[lit]], axes)
+    width = window[2] - window[0]
+    pixel = (seen // width + window[1]) * SIZE + seen % width + window[0]
+
+    outer = exterior(scene, rng, EXTERIOR_POINTS)
+    points = _sample_points(outer, front, back, direction, rng)
+    keep = rng.permutation(len(outer.position))[:SURFACE_POINTS]
+    return {
+        "pixel": pixel.astype(np.int32),
+        "alpha": alpha[seen].astype(np.uint8),
+        "albedo": centre_albedo.astype(np.uint8),
+        "hit": front.hit[seen] & back.hit[seen],
+        "normal": np.round(front.normal[seen] * 127).astype(np.int8),
+        "front": front.position[seen, 2].astype(np.float16),
+        "back": back.position[seen, 2].astype(np.float16),
+        "albedo_back": back.albedo[seen],
+        "normal_back": np.round(back.normal[seen] * 127).astype(np.int8),
+        "transfer": transfer.astype(np.float16),
+        "points": points.astype(np.float32),
+        "distance": signed_distance(scene, outer, points).astype(np.float32),
+        "surface": outer.position[keep].astype(np.float32),
+        "surface_normal": outer.normal[keep].astype(np.float32),
+        "surface_albedo": outer.albedo[keep],
+        "camera": np.array([distance, placed.unit], np.float32),
+        "kind": np.array(placed.subject.kind),
+    }
+
+
+def _pixel_window(vertices: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
+    seen = vertices[:, :2] * (distance / (distance - vertices[:, 2]))[:, None] * [1, -1]
+    pixel = (seen + 1) / 2 * SIZE
+    low = np.clip(np.floor(pixel.min(0)).astype(int) - 1, 0, SIZE - 1)
+    return low, np.clip(np.ceil(pixel.max(0)).astype(int) + 1, low + 1, SIZE)
+
+
+def _supersample(hits: Hits, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = shape
+    blocks = (rows // 2, 2, columns // 2, 2)
+    cover = hits.hit.reshape(blocks).astype(np.float32)
+    colour = hits.albedo.reshape(*blocks, 3).astype(np.float32) * cover[..., None]
+    total = cover.sum((1, 3))
+    albedo = colour.sum((1, 3)) / np.maximum(total, 1)[..., None]
+    return albedo.reshape(-1, 3), total.reshape(-1) * (255 / 4)
+
+
+def _sample_points(outer: Hits, front: Hits, back: Hits, direction: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Near the surface, along whole rays, and in the whole box."""
+    pick = rng.integers(len(outer.position), size=NEAR_POINTS)
+    spread = rng.choice([0.008, 0.025, 0.07], size=(NEAR_POINTS, 1))
+    near = outer.position[pick] + rng.normal(size=(NEAR_POINTS, 3)) * spread
+    both = np.flatnonzero(front.hit & back.hit)
+    ray = both[rng.integers(len(both), size=RAY_POINTS)]
+    z = rng.uniform(back.position[ray, 2] - 0.3, front.position[ray, 2] + 0.3)
+    along = front.position[ray] + direction[ray] * ((z - front.position[ray, 2]) / direction[ray, 2])[:, None]
+    box = rng.uniform(BOX[0], BOX[1], (BOX_POINTS, 3))
+    return np.concatenate([near, along, box]).astype(np.float64)
+
+
+def load_sample(path: Path) -> dict[str, np.ndarray]:
+    """Reads a sample and lays its pixels out as 256 x 256 pictures (rows from the top).
+
+    albedo, albedo_back (S, S, 3) uint8 sRGB; alpha (S, S) uint8; normal, normal_back (S, S, 3) int8 / 127;
+    front, back (S, S) float16 z in crop units where hit (S, S) bool; transfer (S, S, 9) float16.
+    """
+    with np.load(path) as data:
+        sample = {key: data[key] for key in data.files}
+    pixel = sample.pop("pixel")
+    for key in PICTURES:
+        values = sample[key]
+        picture = np.zeros((SIZE * SIZE, *values.shape[1:]), values.dtype)
+        picture[pixel] = values
+        sample[key] = picture.reshape(SIZE, SIZE, *values.shape[1:])
+    return sample
+
+
+PICTURES = ("alpha", "albedo", "hit", "normal", "front", "back", "albedo_back", "normal_back", "transfer")
+
+
+def random_placed(seed: int, assets: Path, held_out: bool = False) -> list[tuple[Placed, np.random.Generator]]:
+    """Two views of one random posed person of one side of the split, the same for the same seed."""
+    rng = np.random.default_rng(seed)
+    subject = held_out_subject(rng, assets) if held_out else random_subject(rng, assets)
+    posed = pose_subject(subject, random_pose(rng, assets, held_out))
+    if rng.random() < 0.5:
+        subject, posed = mirrored(subject, posed)
+    return [(place(subject, posed, **random_view(rng)), rng) for _ in range(2)]
+
+
+def mirrored(subject: Subject, posed: np.ndarray) -> tuple[Subject, np.ndarray]:
+    """The person's mirror image."""
+    flipped = replace(subject, faces=subject.faces[:, ::-1].copy(), face_uv=subject.face_uv[:, ::-1].copy())
+    return flipped, posed * np.array([-1.0, 1, 1])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--assets", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=0)
+    parser.add_argument("--count", type=int, default=1000, help="people; each gives two samples")
+    parser.add_argument("--step", type=int, default=1, help="every how many seeds (for several processes)")
+    parser.add_argument("--held-out", action="store_true", help="people and poses that training never sees")
+    args = parser.parse_args()
+    args.out.mkdir(parents=True, exist_ok=True)
+    start, made = time.time(), 0
+    for seed in range(args.first, args.first + args.count, args.step):
+        paths = [args.out / f"{seed:07d}_{k}.npz" for k in range(2)]
+        if all(p.exists() for p in paths):
+            continue
+        for path, (placed, rng) in zip(paths, random_placed(seed, args.assets, args.held_out), strict=True):
+            partial = path.with_suffix(".part")
+            with open(partial, "wb") as file:
+                np.savez(file, **make_sample(placed, rng))
+            os.replace(partial, path)
+            made += 1
+        if made % 100 == 0:
+            print(f"{made} samples, {made / (time.time() - start):.2f} a second", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,263 @@
+"""Turns samples into photos: light, background, photo effects, the detector's mask; and the targets beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from io import BytesIO
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import IterableDataset
+
+from training.cache import PICTURES, load_sample
+from training.light import directional_light, environment_sh, load_environments, to_linear, to_srgb
+
+NEAR_TRUNCATION = 0.1  # crop units: signed distances are learned exactly up to here
+MIRRORED_HARMONICS = np.array([1, 1, 1, -1, -1, 1, 1, -1, 1], np.float32)  # those odd in x change sign
+KEPT_SIZE = 128  # pixels: samples up to this size (0.8 MB each) stay in memory
+POINTS, SURFACE, SHADED = 2000, 400, 256  # points a picture in one step
+
+
+class Photos(IterableDataset):
+    """Endless batches' worth of randomly lit photos from a folder of samples; new samples are taken up as they come."""
+
+    def __init__(self, cache: Path, assets: Path, size: int, seed: int = 0, augment: bool = True):
+        self.cache, self.assets, self.size, self.seed, self.augment = cache, assets, size, seed, augment
+        self.kept: dict[Path, dict] = {}
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        cv2.setNumThreads(1)
+        torch.set_num_threads(1)
+        info = torch.utils.data.get_worker_info()
+        rng = np.random.default_rng([self.seed, info.id if info else 0])
+        environments = load_environments(self.assets)
+        while True:
+            paths = sorted(self.cache.glob("*.npz"))
+            for index in rng.permutation(len(paths))[:500]:
+                yield self.photo(self.load(paths[index]), environments, rng)
+
+    def load(self, path: Path) -> dict:
+        """A sample at the lowest resolution that the photos need; small ones are kept in memory."""
+        if path in self.kept:
+            return self.kept[path]
+        sample = load_sample(path)
+        while self.size <= sample["hit"].shape[0] // 2:
+            sample = halve(sample)
+        if self.size <= KEPT_SIZE:
+            self.kept[path] = sample
+        return sample
+
+    def photo(self, sample: dict, environments: tuple, rng: np.random.Generator) -> dict[str, torch.Tensor]:
+        if self.augment and rng.random() < 0.5:
+            sample = mirror(sample)
+        return make_photo(sample, environments, rng, self.size)
+
+
+def mirror(sample: dict) -> dict:
+    """The sample with left and right exchanged."""
+    out = dict(sample)
+    for key in PICTURES:
+        out[key] = sample[key][:, ::-1]
+    flip = np.array([-1, 1, 1])
+    for key in ("normal", "normal_back"):
+        out[key] = (out[key] * flip).astype(np.int8)
+    for key in ("points", "surface", "surface_normal"):
+        out[key] = (sample[key] * flip).astype(np.float32)
+    out["transfer"] = out["transfer"] * MIRRORED_HARMONICS.astype(np.float16)
+    return out
+
+
+def halve(sample: dict) -> dict:
+    """The sample at half its resolution, for small photos: colour and cover averaged, the rest of every other pixel."""
+    out = dict(sample)
+    for key in PICTURES:
+        out[key] = sample[key][1::2, 1::2]
+    half = out["hit"].shape[::-1]
+    alpha = sample["alpha"].astype(np.float32)
+    out["alpha"] = cv2.resize(alpha, half, interpolation=cv2.INTER_AREA)
+    colour = cv2.resize(sample["albedo"] * alpha[..., None], half, interpolation=cv2.INTER_AREA)
+    cover = out["alpha"][..., None]
+    out["albedo"] = np.where(cover > 0, colour / np.maximum(cover, 1), out["albedo"])
+    return out
+
+
+def make_photo(sample: dict, environments: tuple, rng: np.random.Generator, size: int) -> dict[str, torch.Tensor]:
+    """One photo of ``size`` pixels and its targets.
+
+    image (4, S, S); maps at S/2: weight (1, h, w), mask, front, back, normal, normal_back, albedo, albedo_back (sRGB);
+    points (P, 3), distance (P,); surface (Q, 3) with surface_normal, surface_albedo (sRGB); shaded_normal, shading
+    (K, 3) linear; camera (2,): distance, metres a unit; back_albedo () weight of albedo that is not seen.
+    """
+    environment = environments[rng.integers(len(environments))]
+    turn = rng.random()
+    light = random_light(environment, turn, rng)
+    hit, alpha = sample["hit"], sample["alpha"].astype(np.float32) / 255
+    lit = np.flatnonzero(hit)
+    transfer = sample["transfer"].reshape(-1, 9)[lit].astype(np.float32)
+    shading = np.maximum(transfer @ light.astype(np.float32), 0.01)
+    exposure = np.exp(rng.normal(np.log(0.8), 0.3)) / shading.mean()
+    gains = np.exp(rng.normal(0, 0.05, 3))
+    shading = shading * (exposure * gains).astype(np.float32)
+
+    albedo = sample["albedo"].reshape(-1, 3)
+    full = np.zeros((hit.size, 3), np.float32)
+    full[lit] = to_srgb(to_linear(albedo[lit].astype(np.float32) / 255) * shading)
+    edge = np.flatnonzero((alpha.reshape(-1) > 0) & ~hit.reshape(-1))  # partly covered pixels without a lit centre
+    full[edge] = to_srgb(to_linear(albedo[edge].astype(np.float32) / 255) * shading.mean(0))
+    person = full.reshape(*hit.shape, 3)
+    behind = random_background(environment, turn, exposure, rng, hit.shape[0])
+    picture = person * alpha[..., None] + behind * (1 - alpha[..., None])
+    picture = photo_effects(picture, rng)
+    mask = detector_mask(alpha, rng)
+    image = np.concatenate([picture, mask[..., None]], -1).astype(np.float32)
+    if size != image.shape[0]:
+        image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+
+    out = _map_targets(sample, alpha, size // 2)
+    out["image"] = image.transpose(2, 0, 1)
+    pick = rng.choice(len(sample["points"]), POINTS, replace=False)
+    out["points"], out["distance"] = sample["points"][pick], sample["distance"][pick]
+    pick = rng.choice(len(sample["surface"]), SURFACE, replace=False)
+    out["surface"], out["surface_normal"] = sample["surface"][pick], sample["surface_normal"][pick]
+    out["surface_albedo"] = sample["surface_albedo"][pick].astype(np.float32) / 255
+    pick = rng.integers(len(lit), size=SHADED)
+    out["shaded_normal"] = sample["normal"].reshape(-1, 3)[lit[pick]].astype(np.float32) / 127
+    out["shading"] = shading[pick]
+    out["camera"] = sample["camera"]
+    out["back_albedo"] = np.float32(0.3 if str(sample["kind"]) == "rocketbox" else 1.0)
+    return {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in out.items()}
+
+
+def _map_targets(sample: dict, alpha: np.ndarray, size: int) -> dict[str, np.ndarray]:
+    hit = sample["hit"].astype(np.float32)
+
+    def shrink(x: np.ndarray) -> np.ndarray:
+        # plane by plane: cv2 shrinks more than four channels by whole factors only
+        planes = np.atleast_3d(x).transpose(2, 0, 1)
+        small = [cv2.resize(np.ascontiguousarray(p), (size, size), interpolation=cv2.INTER_AREA) for p in planes]
+        return np.stack(small, -1).reshape(size, size, *x.shape[2:])
+
+    weight = shrink(hit)
+    out = {"weight": (weight > 0.3).astype(np.float32)[None], "mask": shrink(alpha)[None]}
+    stacked = np.concatenate(
+        [
+            sample["front"][..., None].astype(np.float32),
+            sample["back"][..., None].astype(np.float32),
+            sample["normal"].astype(np.float32) / 127,
+            sample["normal_back"].astype(np.float32) / 127,
+            sample["albedo"].astype(np.float32) / 255,
+            sample["albedo_back"].astype(np.float32) / 255,
+        ],
+        -1,
+    )
+    mean = (shrink(stacked * hit[..., None]) / np.maximum(weight, 1e-3)[..., None]).transpose(2, 0, 1)
+    names = ("front", "back", "normal", "normal_back", "albedo", "albedo_back")
+    bounds = (0, 1, 2, 5, 8, 11, 14)
+    for name, start, end in zip(names, bounds, bounds[1:], strict=False):
+        out[name] = mean[start:end]
+    return out
+
+
+def random_light(environment: np.ndarray, turn: float, rng: np.random.Generator) -> np.ndarray:
+    """(9, 3) harmonics: an environment map, or drawn lights, or both; tinted. Of any brightness."""
+    drawn = np.zeros((9, 3))
+    for _ in range(rng.integers(1, 4)):
+        direction = rng.normal(size=3) * [1, 0.7, 1] + [0, 0.5, 0.4]
+        colour = np.exp(rng.normal(0, 0.12, 3)) * np.exp(rng.normal(0, 0.5))
+        drawn += directional_light(direction, rng.random())[:, None] * colour
+    ambient = np.zeros((9, 3))
+    ambient[0] = 3.545 * rng.uniform(0.2, 1.2) * np.exp(rng.normal(0, 0.08, 3))
+    drawn += ambient
+    real = environment_sh(environment, turn)
+    real = real / max(real[0].mean(), 1e-6)
+    drawn = drawn / drawn[0].mean()
+    kind = rng.random()
+    mix = 1.0 if kind < 0.5 else 0.0 if kind < 0.75 else rng.uniform(0.2, 0.8)
+    return (real * mix + drawn * (1 - mix)) * np.exp(rng.normal(0, 0.06, 3))
+
+
+def random_background(
+    environment: np.ndarray, turn: float, exposure: float, rng: np.random.Generator, size: int
+) -> np.ndarray:
+    """(size, size, 3) sRGB-encoded: the environment through a lens, a plain or graded studio colour, or clutter."""
+    kind = rng.random()
+    if kind < 0.5:
+        return _environment_view(environment, turn, rng, size)
+    if kind < 0.75:
+        top, bottom = rng.random((2, 3)) * 0.3 + rng.random((2, 1)) * 0.7
+        ramp = np.linspace(0, 1, size)[:, None, None] * rng.random()
+        return np.clip(np.broadcast_to(top * (1 - ramp) + bottom * ramp, (size, size, 3)), 0, 1).astype(np.float32)
+    return clutter(rng, size)
+
+
+def _environment_view(environment: np.ndarray, turn: float, rng: np.random.Generator, size: int) -> np.ndarray:
+    rows, columns = environment.shape[:2]
+    side = int(rows * rng.uniform(0.12, 0.5))
+    top = int(np.clip(rows * rng.normal(0.52, 0.08) - side / 2, 0, rows - side))
+    left = int(columns / 2 - side / 2 + rng.normal(0, columns * 0.05))
+    rolled = np.take(environment, range(left - int(turn * columns), left - int(turn * columns) + side), 1, mode="wrap")
+    view = rolled[top : top + side]
+    view = view * (np.exp(rng.normal(np.log(0.35), 0.5)) / max(float(np.median(view)), 1e-4))
+    view = cv2.resize(np.minimum(view, 4).astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
+    return to_srgb(view).astype(np.float32)
+
+
+def clutter(rng: np.random.Generator, size: int) -> np.ndarray:
+    """(size, size, 3) sRGB-encoded: drawn boxes, discs and lines over noise, a little blurred."""
+    picture = cv2.resize(rng.random((rng.integers(2, 9), rng.integers(2, 9), 3)).astype(np.float32), (size, size))
+    for _ in range(rng.integers(3, 30)):
+        colour = tuple(float(c) for c in rng.random(3))
+        a, b = (tuple(int(x) for x in rng.integers(-20, size + 20, 2)) for _ in range(2))
+        shape = rng.random()
+        if shape < 0.45:
+            cv2.rectangle(picture, a, b, colour, -1 if rng.random() < 0.7 else int(rng.integers(1, 6)))
+        elif shape < 0.75:
+            cv2.ellipse(picture, a, tuple(int(x) for x in rng.integers(3, size // 3, 2)), float(rng.uniform(0, 180)),
+                        0, 360, colour, -1)  # fmt: skip
+        else:
+            cv2.line(picture, a, b, colour, int(rng.integers(1, 14)))
+    return cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.3, 3)))
+
+
+def photo_effects(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Blur, resampling, noise and JPEG, each now and then; (S, S, 3) sRGB-encoded 0..1 in and out.
+
+    Strengths are those of a 256-pixel photo; a smaller one was shrunk after them, which lessens blur and noise.
+    """
+    size = picture.shape[0]
+    scale = size / 256
+    if rng.random() < 0.3:
+        picture = cv2.GaussianBlur(picture, (0, 0), float(rng.uniform(0.3, 1.3)) * scale)
+    if scale == 1 and rng.random() < 0.25:
+        small = int(size * rng.uniform(0.4, 0.9))
+        picture = cv2.resize(cv2.resize(picture, (small, small), interpolation=cv2.INTER_AREA), (size, size))
+    if rng.random() < 0.5:
+        noise = rng.standard_normal(picture.shape, dtype=np.float32)
+        picture = picture + noise * np.float32(rng.uniform(0.003, 0.04) * scale**0.5)
+    picture = np.clip(picture, 0, 1)
+    if rng.random() < 0.4 * scale:
+        file = BytesIO()
+        Image.fromarray((picture * 255).astype(np.uint8)).save(file, "JPEG", quality=int(rng.integers(40, 95)))
+        picture = np.asarray(Image.open(file)).astype(np.float32) / 255
+    return picture.astype(np.float32)
+
+
+def detector_mask(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The mask as detectors give it: good, coarse, bitten into, or (0.5 everywhere) not known."""
+    kind = rng.random()
+    if kind < 0.1:
+        return np.full_like(alpha, 0.5)
+    if kind < 0.45:
+        return alpha
+    size = alpha.shape[0]
+    small = int(size * rng.uniform(0.16, 0.6))
+    mask = cv2.resize(cv2.resize(alpha, (small, small), interpolation=cv2.INTER_AREA), (size, size))
+    mask = np.clip((mask - rng.uniform(0.3, 0.7)) * rng.uniform(2, 12) + 0.5, 0, 1)
+    for _ in range(rng.integers(0, 4)):
+        at = tuple(int(x) for x in rng.integers(0, size, 2))
+        axes = tuple(int(x) for x in rng.integers(1, size // 18, 2))
+        cv2.ellipse(mask, at, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.random() < 0.3), -1)
+    return mask.astype(np.float32)

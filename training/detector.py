@@ -1,0 +1,292 @@
+"""Trains the person detector that ships: a small YOLO segmentation network, from scratch, on made-up scenes.
+
+    python -m training.detector --cache CACHE --assets ../shared/assets --minutes 60 --out detector.safetensors
+
+CACHE is filled by :mod:`training.cache`. The run can be stopped at any time; the same command goes on where the last
+checkpoint (``--state``) left off. Architecture and loss are ultralytics'; no weights of others go in.
+"""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import json
+import math
+import os
+import random
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+import torch.nn.functional as F
+from safetensors.torch import save_file
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from phorhum_blender.engine.detector import FORMAT, Detector, build_network, tensors_sha256
+from training.detector_scenes import Scene, SceneMaker, SceneStream, cutout_paths
+
+MASK_STRIDE = 4  # the prototypes' cells, in network pixels
+SCENE_SIZE = 256  # side of the pictures as they are made, pixels
+SIZES = (160, 192, 224, 256)  # sides at which the network sees them, drawn anew for each batch
+BATCH = 8
+LEARNING_RATE = 2e-3
+WEIGHT_DECAY = 5e-4
+WARM_UP = 0.02  # part of the run
+EMA_DECAY = 0.999
+CHECKPOINT_SECONDS = 300
+INFERENCE_SIZE = 224
+THRESHOLD = 0.3
+
+# YOLO11's layout (ultralytics, AGPL-3.0) at a quarter of its width, with one class and narrower mask prototypes.
+CONFIG = {
+    "nc": 1,
+    "scale": "n",
+    "scales": {"n": [0.5, 0.25, 1024]},
+    "backbone": [
+        [-1, 1, "Conv", [64, 3, 2]],
+        [-1, 1, "Conv", [128, 3, 2]],
+        [-1, 2, "C3k2", [256, False, 0.25]],
+        [-1, 1, "Conv", [256, 3, 2]],
+        [-1, 2, "C3k2", [512, False, 0.25]],
+        [-1, 1, "Conv", [512, 3, 2]],
+        [-1, 2, "C3k2", [512, True]],
+        [-1, 1, "Conv", [1024, 3, 2]],
+        [-1, 2, "C3k2", [1024, True]],
+        [-1, 1, "SPPF", [1024, 5]],
+        [-1, 2, "C2PSA", [1024]],
+    ],
+    "head": [
+        [-1, 1, "nn.Upsample", ["None", 2, "nearest"]],
+        [[-1, 6], 1, "Concat", [1]],
+        [-1, 2, "C3k2", [512, False]],
+        [-1, 1, "nn.Upsample", ["None", 2, "nearest"]],
+        [[-1, 4], 1, "Concat", [1]],
+        [-1, 2, "C3k2", [256, False]],
+        [-1, 1, "Conv", [256, 3, 2]],
+        [[-1, 13], 1, "Concat", [1]],
+        [-1, 2, "C3k2", [512, False]],
+        [-1, 1, "Conv", [512, 3, 2]],
+        [[-1, 10], 1, "Concat", [1]],
+        [-1, 2, "C3k2", [1024, True]],
+        [[16, 19, 22], 1, "Segment", [1, 16, 128]],
+    ],
+}
+LOSS_GAINS = {"box": 7.5, "cls": 0.5, "dfl": 1.5, "overlap_mask": True}  # ultralytics' own
+
+
+def make_batch(scenes: list[Scene]) -> dict[str, torch.Tensor]:
+    """The dictionary that ultralytics' loss asks for, and ``img`` (B, 3, S, S) uint8."""
+    size = scenes[0].image.shape[0]
+    cells = size // MASK_STRIDE
+    boxes = [scene.boxes() for scene in scenes]
+    corners = np.concatenate(boxes) / size
+    masks = [cv2.resize(scene.instances, (cells, cells), interpolation=cv2.INTER_NEAREST) for scene in scenes]
+    return {
+        "img": torch.from_numpy(np.stack([scene.image.transpose(2, 0, 1) for scene in scenes])),
+        "masks": torch.from_numpy(np.stack(masks)).float(),  # 0 = nobody, k = person k of the picture
+        "batch_idx": torch.from_numpy(np.repeat(np.arange(len(scenes)), [len(b) for b in boxes])).float(),
+        "cls": torch.zeros(len(corners)),
+        "bboxes": torch.from_numpy(  # centre and size, in parts of the picture
+            np.concatenate([(corners[:, :2] + corners[:, 2:]) / 2, corners[:, 2:] - corners[:, :2]], 1)
+        ).float(),
+    }
+
+
+class Batches(IterableDataset):
+    """Endless batches."""
+
+    def __init__(self, cache: Path, assets: Path, seed: int):
+        self.cache, self.assets, self.seed = cache, assets, seed
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        worker = get_worker_info()
+        maker = SceneMaker(
+            cutout_paths(self.cache, held_out=False), self.assets, self.seed + (worker.id if worker else 0)
+        )
+        stream = SceneStream(maker)
+        for count in range(1, 2**62):
+            yield make_batch([stream.next(SCENE_SIZE) for _ in range(BATCH)])
+            if count % 50 == 0:  # the cache may still be growing
+                maker.paths = cutout_paths(self.cache, held_out=False)
+
+
+class Trainer:
+    """Network, averaged copy, optimiser and the time spent; saved and loaded as one."""
+
+    def __init__(self) -> None:
+        torch.manual_seed(0)
+        self.network = build_network(copy.deepcopy(CONFIG)).to(memory_format=torch.channels_last).train()
+        from ultralytics.utils import IterableSimpleNamespace
+
+        self.network.args = IterableSimpleNamespace(**LOSS_GAINS)
+        self.criterion = self.network.init_criterion()
+        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
+        matrices = [p for p in self.network.parameters() if p.ndim > 1]
+        vectors = [p for p in self.network.parameters() if p.ndim <= 1]
+        groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}]
+        self.optimiser = torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.99))
+        self.seconds = 0.0
+        self.steps = 0
+        self.images = 0
+
+    def step(self, batch: dict[str, torch.Tensor], done: float) -> dict[str, float]:
+        """One step of the optimiser; ``done`` is the part of the run that lies behind. The result is the loss terms."""
+        rate = min(1.0, done / WARM_UP + 0.01) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done))))
+        for group in self.optimiser.param_groups:
+            group["lr"] = LEARNING_RATE * rate
+        images = batch["img"].float() / 255
+        size = random.Random(self.steps).choice(SIZES)
+        if size != images.shape[-1]:  # boxes are given in parts of the picture; the loss fits the masks itself
+            images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
+        images = images.to(memory_format=torch.channels_last)
+        loss, terms = self.criterion(self.network(images), batch)
+        self.optimiser.zero_grad(set_to_none=True)
+        (loss.sum() / len(images)).backward()
+        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
+        self.optimiser.step()
+        self.steps += 1
+        self.images += len(images)
+        decay = min(EMA_DECAY, (1 + self.steps) / (20 + self.steps))
+        with torch.no_grad():
+            current = self.network.state_dict()
+            for name, value in self.average.state_dict().items():
+                if value.is_floating_point():
+                    value.lerp_(current[name], 1 - decay)
+                else:
+                    value.copy_(current[name])
+        return {name: float(value) for name, value in terms.items()}
+
+    def save(self, path: Path) -> None:
+        """The whole state, replacing ``path`` at once."""
+        state = {
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict(),
+            "optimiser": self.optimiser.state_dict(),
+            "progress": (self.seconds, self.steps, self.images),
+        }
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_suffix(".part")
+        torch.save(state, partial)
+        os.replace(partial, path)
+
+    def load(self, path: Path) -> None:
+        state = torch.load(path, weights_only=True)
+        self.network.load_state_dict(state["network"])
+        self.average.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        self.seconds, self.steps, self.images = state["progress"]
+
+
+def export(network: torch.nn.Module, path: Path, training: dict) -> None:
+    """Writes the weights as 16-bit floats with all that :class:`Detector` needs in the header."""
+    tensors = {}
+    for name, value in network.state_dict().items():
+        tensors[name] = (value.half() if value.is_floating_point() else value).contiguous().clone()
+    metadata = {
+        "format": FORMAT,
+        "config": json.dumps(CONFIG),
+        "image_size": str(INFERENCE_SIZE),
+        "threshold": str(THRESHOLD),
+        "sha256": tensors_sha256(tensors),
+        "training": json.dumps(training),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_suffix(".part")
+    save_file(tensors, str(partial), metadata=metadata)
+    partial.chmod(0o644)  # safetensors makes files that only their owner can read
+    os.replace(partial, path)
+
+
+def held_out_scenes(cache: Path, assets: Path, count: int, size: int = SCENE_SIZE) -> list[Scene]:
+    """Always the same scenes, of people that training does not see."""
+    maker = SceneMaker(cutout_paths(cache, held_out=True), assets, seed=12345)
+    return [maker.scene(size) for _ in range(count)]
+
+
+def evaluate(network: torch.nn.Module, scenes: list[Scene]) -> dict[str, float]:
+    """Recall and precision at box IoU 0.5, the recall of the largest person, and the mean IoU of found masks."""
+    detector = Detector(copy.deepcopy(network), scenes[0].image.shape[0], THRESHOLD)
+    found = wanted = right = shown = main_found = main_wanted = 0
+    mask_ious = []
+    for scene in scenes:
+        detections = detector.detect(scene.image)
+        boxes = scene.boxes()
+        areas = [(scene.instances == k + 1).sum() for k in range(len(boxes))]
+        shown, wanted, main_wanted = shown + len(detections), wanted + len(boxes), main_wanted + (len(boxes) > 0)
+        for k, box in enumerate(boxes):
+            match = max(detections, key=lambda d: box_iou(np.array(d.box), box), default=None)
+            if match is None or box_iou(np.array(match.box), box) < 0.5:
+                continue
+            found, right = found + 1, right + 1
+            main_found += k == int(np.argmax(areas))
+            mask = cv2.resize(match.logits, scene.instances.shape[::-1]) > 0
+            truth = scene.instances == k + 1
+            mask_ious.append((mask & truth).sum() / max(1, (mask | truth).sum()))
+    return {
+        "recall": found / max(1, wanted),
+        "precision": min(1.0, right / max(1, shown)),
+        "recall_largest": main_found / max(1, main_wanted),
+        "mask_iou": float(np.mean(mask_ious)) if mask_ious else 0.0,
+    }
+
+
+def box_iou(a: np.ndarray, b: np.ndarray) -> float:
+    """Of two boxes x0 y0 x1 y1."""
+    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
+    shared = np.prod(np.maximum(high - low, 0))
+    return float(shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared))
+
+
+def train(cache: Path, assets: Path, minutes: float, out: Path, state: Path, workers: int) -> None:
+    """Trains until ``minutes`` of training time are spent, over all runs with this ``state``; then exports."""
+    torch.set_flush_denormal(True)
+    trainer = Trainer()
+    if state.exists():
+        trainer.load(state)
+        print(f"going on after {trainer.seconds / 60:.1f} minutes, {trainer.images} pictures", flush=True)
+    batches = Batches(cache, assets, seed=1000 + trainer.steps)
+    loader = iter(DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
+    scenes = held_out_scenes(cache, assets, count=40)
+    budget = minutes * 60
+    started, before, saved = time.time(), trainer.seconds, trainer.seconds
+    history: list[dict[str, float]] = []
+    while trainer.seconds < budget:
+        done = trainer.seconds / budget
+        history.append(trainer.step(next(loader), done))
+        trainer.seconds = before + time.time() - started
+        if trainer.seconds - saved > CHECKPOINT_SECONDS or trainer.seconds >= budget:
+            saved = trainer.seconds
+            trainer.save(state)
+            report = {name: float(np.mean([h[name] for h in history])) for name in history[0]}
+            report |= evaluate(trainer.average, scenes)
+            history = []
+            print(
+                f"{trainer.seconds / 60:6.1f} min {trainer.images:7d} pictures "
+                + " ".join(f"{name} {value:.3f}" for name, value in report.items()),
+                flush=True,
+            )
+            export(trainer.average, out, {"pictures": trainer.images, "minutes": round(trainer.seconds / 60, 1)})
+    export(trainer.average, out, {"pictures": trainer.images, "minutes": round(trainer.seconds / 60, 1)})
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--cache", type=Path, required=True)
+    parser.add_argument("--assets", type=Path, required=True)
+    parser.add_argument("--minutes", type=float, default=60)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--state", type=Path, default=None, help="checkpoint; default: beside the output")
+    parser.add_argument("--workers", type=int, default=1, help="processes that make pictures")
+    parser.add_argument("--threads", type=int, default=1)
+    args = parser.parse_args()
+    torch.set_num_threads(args.threads)
+    cv2.setNumThreads(1)
+    state = args.state or args.out.with_suffix(".state.pt")
+    train(args.cache, args.assets, args.minutes, args.out, state, args.workers)
+
+
+if __name__ == "__main__":
+    main()

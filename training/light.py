@@ -1,0 +1,91 @@
+"""Light of training pictures: environment maps and drawn lights as spherical harmonics, and backgrounds.
+
+Real spherical harmonics, bands 0..2, in the order and with the constants of Ramamoorthi and Hanrahan (2001), "An
+efficient representation for irradiance environment maps". Axes: x right, y up, z towards the camera.
+"""
+
+from __future__ import annotations
+
+import os
+from functools import cache
+from pathlib import Path
+
+import numpy as np
+
+os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # read by cv2 when it is imported
+import cv2  # noqa: E402
+
+ENVIRONMENT_SIZE = (384, 768)  # rows, columns of the kept maps
+
+
+def sh_basis(n: np.ndarray) -> np.ndarray:
+    """(N, 9) real spherical harmonics of unit vectors (N, 3)."""
+    x, y, z = n[:, 0], n[:, 1], n[:, 2]
+    return np.stack(
+        [
+            np.full_like(x, 0.282095),
+            0.488603 * y,
+            0.488603 * z,
+            0.488603 * x,
+            1.092548 * x * y,
+            1.092548 * y * z,
+            0.315392 * (3 * z * z - 1),
+            1.092548 * x * z,
+            0.546274 * (x * x - y * y),
+        ],
+        1,
+    )
+
+
+def directional_light(direction: np.ndarray, spread: float) -> np.ndarray:
+    """(9,) harmonics of a light of unit irradiance at normal incidence; ``spread`` in 0..1 damps the upper bands."""
+    bands = np.array([1] + [1 - 0.3 * spread] * 3 + [1 - 0.6 * spread] * 5)
+    return np.pi * sh_basis(direction[None] / np.linalg.norm(direction))[0] * bands
+
+
+@cache
+def load_environments(assets: Path) -> tuple[np.ndarray, ...]:
+    """All environment maps as linear float32 (384, 768, 3) lat-long pictures, row 0 up."""
+    maps = []
+    for path in sorted((assets / "hdri").iterdir()):
+        if path.suffix not in {".hdr", ".exr"}:
+            continue
+        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., :3][..., ::-1].astype(np.float32)
+        rows, columns = ENVIRONMENT_SIZE
+        maps.append(np.maximum(cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA), 0))
+    return tuple(maps)
+
+
+@cache
+def _latlong_basis() -> tuple[np.ndarray, np.ndarray]:
+    rows, columns = 32, 64
+    theta = (np.arange(rows) + 0.5) / rows * np.pi
+    phi = (np.arange(columns) + 0.5) / columns * 2 * np.pi
+    t, p = np.meshgrid(theta, phi, indexing="ij")
+    direction = np.stack([np.sin(t) * np.sin(p), np.cos(t), -np.sin(t) * np.cos(p)], -1).reshape(-1, 3)
+    solid = (np.sin(t) * (np.pi / rows) * (2 * np.pi / columns)).reshape(-1)
+    return sh_basis(direction), solid
+
+
+def environment_sh(environment: np.ndarray, turn: float) -> np.ndarray:
+    """(9, 3) harmonics of a lat-long map turned about the vertical by ``turn`` in 0..1.
+
+    The middle column of the turned map lies behind the person (-z), so a background cut out of
+    its middle belongs to the light.
+    """
+    small = cv2.resize(environment, (64, 32), interpolation=cv2.INTER_AREA)
+    # column 0 of _latlong_basis looks to -z; half a turn more makes the MIDDLE column do so
+    small = np.roll(small, int(turn * 64) + 32, axis=1).reshape(-1, 3)
+    basis, solid = _latlong_basis()
+    return np.einsum("nb,n,nc->bc", basis, solid, small)
+
+
+def to_srgb(linear: np.ndarray) -> np.ndarray:
+    """Linear to sRGB-encoded, both 0..1 (IEC 61966-2-1)."""
+    x = np.clip(linear, 0, 1)
+    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.power(np.maximum(x, 1e-9), 1 / 2.4) - 0.055)
+
+
+def to_linear(srgb: np.ndarray) -> np.ndarray:
+    """sRGB-encoded to linear, both 0..1."""
+    return np.where(srgb <= 0.04045, srgb / 12.92, np.power((srgb + 0.055) / 1.055, 2.4))

@@ -1,0 +1,141 @@
+"""Ray casting of posed, textured people: what a camera sees from the front and through them from behind.
+
+Space: crop units (see ``phorhum_blender.engine.camera``), x right, y up, z towards the camera.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from embreex import rtcore_scene
+from embreex.mesh_construction import TriangleMesh
+
+from training.light import sh_basis
+
+ALPHA_CUT = 128  # hair cards are cut out below this alpha
+MAX_CUT_LAYERS = 6
+NUDGE = 1e-4  # crop units: how far behind a cut-out hit a ray starts again
+
+
+@dataclass(frozen=True)
+class Hits:
+    """First opaque hits of rays. Rows of rays that miss are all zero with ``hit`` False."""
+
+    hit: np.ndarray  # (N,) bool
+    position: np.ndarray  # (N, 3)
+    normal: np.ndarray  # (N, 3) interpolated vertex normal, turned against the ray
+    albedo: np.ndarray  # (N, 3) uint8 sRGB
+
+
+class Scene:
+    """A posed textured mesh that answers rays."""
+
+    def __init__(self, vertices, faces, uv, face_uv, material, textures):
+        """vertices (V, 3) in crop units; the rest as in ``training.subjects.Subject``."""
+        self.vertices = np.ascontiguousarray(vertices, np.float32)
+        self.faces, self.uv, self.face_uv = faces, uv, face_uv
+        self.material, self.textures = material, textures
+        self.normals = vertex_normals(self.vertices, faces)
+        self.embree = rtcore_scene.EmbreeScene()
+        self._mesh = TriangleMesh(self.embree, np.ascontiguousarray(self.vertices[faces], np.float32))
+
+    def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
+        """First opaque hit of each ray; ``origins``, ``directions`` (N, 3)."""
+        count = len(origins)
+        hit = np.zeros(count, bool)
+        position, normal = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
+        albedo = np.zeros((count, 3), np.uint8)
+        rays = np.arange(count)
+        starts, directions = origins.astype(np.float32), directions.astype(np.float32)
+        for _ in range(MAX_CUT_LAYERS):
+            found = self.embree.run(starts, directions[rays], output=1)
+            ok = found["primID"] >= 0
+            if not ok.any():
+                break
+            triangle, u, v = found["primID"][ok], found["u"][ok], found["v"][ok]
+            rays = rays[ok]
+            at = starts[ok] + directions[rays] * found["tfar"][ok][:, None]
+            rgba = self._texture(triangle, u, v)
+            opaque = rgba[:, 3] >= ALPHA_CUT
+            done = rays[opaque]
+            hit[done], position[done], albedo[done] = True, at[opaque], rgba[opaque, :3]
+            normal[done] = self._normal(triangle[opaque], u[opaque], v[opaque], directions[done])
+            rays, starts = rays[~opaque], at[~opaque] + directions[rays[~opaque]] * NUDGE
+            if len(rays) == 0:
+                break
+        return Hits(hit, position, normal, albedo)
+
+    def occluded(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """(N,) bool: something lies along the ray. Cut-outs count as solid: hair shades."""
+        return self.embree.run(origins.astype(np.float32), directions.astype(np.float32), query="OCCLUDED") >= 0
+
+    def _texture(self, triangle: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+        corner = self.uv[self.face_uv[triangle]]
+        uv = corner[:, 0] * (1 - u - v)[:, None] + corner[:, 1] * u[:, None] + corner[:, 2] * v[:, None]
+        rgba = np.zeros((len(triangle), 4), np.uint8)
+        which = self.material[triangle]
+        for k, texture in enumerate(self.textures):
+            mine = which == k
+            height, width = texture.shape[:2]
+            x = np.clip((uv[mine, 0] % 1.0001) * width, 0, width - 1).astype(np.int64)
+            y = np.clip((1 - uv[mine, 1] % 1.0001) * height, 0, height - 1).astype(np.int64)
+            rgba[mine] = texture[y, x]
+        return rgba
+
+    def _normal(self, triangle: np.ndarray, u: np.ndarray, v: np.ndarray, direction: np.ndarray) -> np.ndarray:
+        corner = self.normals[self.faces[triangle]]
+        n = corner[:, 0] * (1 - u - v)[:, None] + corner[:, 1] * u[:, None] + corner[:, 2] * v[:, None]
+        n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
+        return np.where((n * direction).sum(1, keepdims=True) > 0, -n, n)
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Area-weighted vertex normals (V, 3), unit."""
+    corner = vertices[faces]
+    face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    normal = np.stack(
+        [sum(np.bincount(faces[:, k], face[:, axis], len(vertices)) for k in range(3)) for axis in range(3)], 1
+    )
+    return (normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+
+
+def pixel_rays(size: int, distance: float, window: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Camera origin-to-pixel rays of a ``window`` (x0, y0, x1, y1) of a size x size crop.
+
+    Returns points on the plane z = 0 (N, 3) and unit directions (N, 3), in row order.
+    """
+    x0, y0, x1, y1 = window
+    x = (np.arange(x0, x1) + 0.5) / size * 2 - 1
+    y = 1 - (np.arange(y0, y1) + 0.5) / size * 2
+    gx, gy = np.meshgrid(x, y)
+    plane = np.stack([gx, gy, np.zeros_like(gx)], -1).reshape(-1, 3)
+    direction = plane - np.array([0, 0, distance])
+    return plane, direction / np.linalg.norm(direction, axis=1, keepdims=True)
+
+
+def sphere_directions(count: int) -> np.ndarray:
+    """(count, 3) unit vectors of a Fibonacci lattice."""
+    k = np.arange(count) + 0.5
+    z = 1 - 2 * k / count
+    angle = np.pi * (1 + 5**0.5) * k
+    r = np.sqrt(1 - z * z)
+    return np.stack([r * np.cos(angle), r * np.sin(angle), z], 1)
+
+
+def radiance_transfer(scene: Scene, position: np.ndarray, normal: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Shadowed diffuse transfer (N, 9): shading = transfer @ light, both in real spherical harmonics, bands 0..2.
+
+    Precomputed radiance transfer (Sloan et al., 2002): (1 / pi) * integral of V(w) max(0, n.w) Y(w) dw, by the
+    ``directions`` (D, 3), spread evenly over the sphere.
+    """
+    basis = sh_basis(directions) * (4 / len(directions))  # 4 pi / D, over pi
+    cosine = np.maximum(normal @ directions.T, 0)
+    start = position + normal * 4e-3
+    transfer = np.zeros((len(position), 9))
+    for k, direction in enumerate(directions):
+        lit = np.flatnonzero(cosine[:, k] > 0.02)
+        free = ~scene.occluded(start[lit], np.broadcast_to(direction, (len(lit), 3)))
+        seen = lit[free]
+        transfer[seen] += cosine[seen, k : k + 1] * basis[k]
+    return transfer
