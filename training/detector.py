@@ -3,7 +3,8 @@
     python -m training.detector --cache CACHE --assets ../shared/assets --minutes 60 --out detector.safetensors
 
 CACHE is filled by :mod:`training.cache`. The run can be stopped at any time; the same command goes on where the last
-checkpoint (``--state``) left off. Architecture and loss are ultralytics'; no weights of others go in.
+checkpoint (``--state``) left off. ``--start`` begins a new schedule from weights of an earlier run. Architecture and
+loss are ultralytics'; no weights of others go in.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import cv2
 import numpy as np
 import torch
 import torch.nn.functional as F
+from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
@@ -116,9 +118,11 @@ class Batches(IterableDataset):
 class Trainer:
     """Network, averaged copy, optimiser and the time spent; saved and loaded as one."""
 
-    def __init__(self) -> None:
+    def __init__(self, start: Path | None = None, learning_rate: float = LEARNING_RATE) -> None:
         torch.manual_seed(0)
-        self.network = build_network(copy.deepcopy(CONFIG)).to(memory_format=torch.channels_last).train()
+        network = Detector.load(start).network.requires_grad_(True) if start else build_network(copy.deepcopy(CONFIG))
+        self.network = network.to(memory_format=torch.channels_last).train()
+        self.learning_rate = learning_rate
         from ultralytics.utils import IterableSimpleNamespace
 
         self.network.args = IterableSimpleNamespace(**LOSS_GAINS)
@@ -127,16 +131,16 @@ class Trainer:
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}]
-        self.optimiser = torch.optim.AdamW(groups, lr=LEARNING_RATE, betas=(0.9, 0.99))
+        self.optimiser = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99))
         self.seconds = 0.0
         self.steps = 0
-        self.images = 0
+        self.images = _pictures_behind(start) if start else 0
 
     def step(self, batch: dict[str, torch.Tensor], done: float) -> dict[str, float]:
         """One step of the optimiser; ``done`` is the part of the run that lies behind. The result is the loss terms."""
         rate = min(1.0, done / WARM_UP + 0.01) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done))))
         for group in self.optimiser.param_groups:
-            group["lr"] = LEARNING_RATE * rate
+            group["lr"] = self.learning_rate * rate
         images = batch["img"].float() / 255
         size = random.Random(self.steps).choice(SIZES)
         if size != images.shape[-1]:  # boxes are given in parts of the picture; the loss fits the masks itself
@@ -178,6 +182,12 @@ class Trainer:
         self.average.load_state_dict(state["average"])
         self.optimiser.load_state_dict(state["optimiser"])
         self.seconds, self.steps, self.images = state["progress"]
+
+
+def _pictures_behind(weights: Path) -> int:
+    """How many pictures the run that made ``weights`` saw."""
+    with safe_open(str(weights), framework="pt") as opened:
+        return int(json.loads(opened.metadata()["training"])["pictures"])
 
 
 def export(network: torch.nn.Module, path: Path, training: dict) -> None:
@@ -240,10 +250,10 @@ def box_iou(a: np.ndarray, b: np.ndarray) -> float:
     return float(shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared))
 
 
-def train(cache: Path, assets: Path, minutes: float, out: Path, state: Path, workers: int) -> None:
+def train(
+    trainer: Trainer, cache: Path, assets: Path, minutes: float, out: Path, state: Path, workers: int = 1
+) -> None:
     """Trains until ``minutes`` of training time are spent, over all runs with this ``state``; then exports."""
-    torch.set_flush_denormal(True)
-    trainer = Trainer()
     if state.exists():
         trainer.load(state)
         print(f"going on after {trainer.seconds / 60:.1f} minutes, {trainer.images} pictures", flush=True)
@@ -279,13 +289,16 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--state", type=Path, default=None, help="checkpoint; default: beside the output")
+    parser.add_argument("--start", type=Path, default=None, help="weights that a new run begins with")
+    parser.add_argument("--lr", type=float, default=LEARNING_RATE, help="highest learning rate")
     parser.add_argument("--workers", type=int, default=1, help="processes that make pictures")
     parser.add_argument("--threads", type=int, default=1)
     args = parser.parse_args()
+    torch.set_flush_denormal(True)
     torch.set_num_threads(args.threads)
     cv2.setNumThreads(1)
     state = args.state or args.out.with_suffix(".state.pt")
-    train(args.cache, args.assets, args.minutes, args.out, state, args.workers)
+    train(Trainer(args.start, args.lr), args.cache, args.assets, args.minutes, args.out, state, args.workers)
 
 
 if __name__ == "__main__":

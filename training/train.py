@@ -33,6 +33,7 @@ def main() -> None:
     parser.add_argument("--held-out", type=Path, required=True, help="samples of held-out people")
     parser.add_argument("--assets", type=Path, required=True)
     parser.add_argument("--run", type=Path, required=True, help="folder of the checkpoint, log and weights")
+    parser.add_argument("--start", type=Path, help="weights that a new run begins with, such as those that ship")
     parser.add_argument("--minutes", type=float, required=True, help="of this stage, over all its slices")
     parser.add_argument("--steps", type=int, default=10**9, help="of this stage at the most")
     parser.add_argument("--stage", default="first", help="a new name starts a new schedule from the old weights")
@@ -55,6 +56,8 @@ class Trainer:
     def __init__(self, args: argparse.Namespace):
         self.args = args
         self.model = PhorhumModel(replace(ModelConfig(), image_size=args.size)).to(args.device)
+        if args.start:
+            self.model.load_state_dict(PhorhumModel.load(args.start).state_dict())
         self.average = copy.deepcopy(self.model).requires_grad_(False)
         self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=args.lr, weight_decay=0.01, betas=(0.9, 0.98))
         self.state = {"step": 0, "images": 0, "seconds": 0.0, "stage": args.stage}

@@ -178,13 +178,27 @@ def test_a_short_run_and_a_longer_one(cache: Path, assets: Path, tmp_path: Path,
     monkeypatch.setattr(detector_module, "SIZES", (64, 96))
     monkeypatch.setattr(detector_module, "held_out_scenes", lambda *a, **k: [drawn_scene(None, 64)])
     out, state = tmp_path / "d.safetensors", tmp_path / "state.pt"
-    train(cache, assets, 0.001, out, state, workers=0)
+    train(Trainer(), cache, assets, 0.001, out, state, workers=0)
     Detector.load(out)
     seconds, steps, _ = torch.load(state, weights_only=True)["progress"]
     assert steps >= 1
-    train(cache, assets, (seconds + 0.01) / 60, out, state, workers=0)
+    train(Trainer(), cache, assets, (seconds + 0.01) / 60, out, state, workers=0)
     assert torch.load(state, weights_only=True)["progress"][1] > steps
     assert "going on after" in capsys.readouterr().out
+
+
+def test_a_new_run_begins_with_given_weights(tmp_path: Path, monkeypatch):
+    monkeypatch.setattr(detector_module, "SIZES", (64,))
+    first = Trainer()
+    detector_module.export(first.network, tmp_path / "d.safetensors", {"pictures": 70, "minutes": 1.0})
+    second = Trainer(tmp_path / "d.safetensors", learning_rate=1e-4)
+    assert (second.images, second.steps, second.seconds) == (70, 0, 0.0)
+    for a, b in zip(first.network.state_dict().values(), second.network.state_dict().values(), strict=True):
+        assert torch.equal(a.half().float() if a.is_floating_point() else a, b)
+    before = [p.clone() for p in second.network.parameters()]
+    second.step(make_batch([drawn_scene((8, 8, 40, 60), 64)]), 0.5)
+    assert second.optimiser.param_groups[0]["lr"] < 1e-4
+    assert any(not torch.equal(a, b) for a, b in zip(before, second.network.parameters(), strict=True))
 
 
 def test_command_line_names_its_arguments():

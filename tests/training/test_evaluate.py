@@ -5,12 +5,14 @@ from argparse import Namespace
 
 import numpy as np
 import pytest
+import torch
 
 trimesh = pytest.importorskip("trimesh")
 pytest.importorskip("igl")
 pytest.importorskip("embreex")
 pytest.importorskip("cv2")
 
+from phorhum_blender.engine import reconstruct  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
 from phorhum_blender.engine.model import PhorhumModel  # noqa: E402
 from phorhum_blender.engine.reconstruct import Reconstructor  # noqa: E402
@@ -93,13 +95,15 @@ def test_baselines_go_through_the_same_extraction(truth):
 
 
 def test_the_network_predicts_mesh_colour_and_light(truth, tiny_weights, monkeypatch):
-    """The tiny network is untrained, so its field is replaced by the ball's; all else is its own."""
+    """The tiny network is untrained, so its field is replaced by the ball's and its core is nowhere; all else is its
+    own."""
     own_field = PhorhumModel.field
 
     def known(self, encoding, points, distance):
         return points.norm(dim=-1) - RADIUS, own_field(self, encoding, points, distance)[1]
 
     monkeypatch.setattr(PhorhumModel, "field", known)
+    monkeypatch.setattr(reconstruct, "core_distance", lambda encoding, points, distance: torch.ones(len(points)))
     monkeypatch.setattr(Reconstructor, "bounds", lambda self, encoded: BOX)
     predicted = evaluate.from_network(Reconstructor(str(tiny_weights), threads=1), truth, resolution=48)
     assert predicted.mesh.closed
