@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from io import BytesIO
 from pathlib import Path
@@ -13,31 +14,60 @@ from PIL import Image
 from torch.utils.data import IterableDataset
 
 from training.cache import PICTURES, load_sample
-from training.light import directional_light, environment_sh, load_environments, to_linear, to_srgb
+from training.light import directional_light, environment_sh, irradiance, load_environments, to_linear, to_srgb
 
 NEAR_TRUNCATION = 0.1  # crop units: signed distances are learned exactly up to here
 MIRRORED_HARMONICS = np.array([1, 1, 1, -1, -1, 1, 1, -1, 1], np.float32)  # those odd in x change sign
 KEPT_SIZE = 128  # pixels: samples up to this size (0.8 MB each) stay in memory
 POINTS, SURFACE, SHADED = 2000, 400, 256  # points a picture in one step
+SPHERE = 64  # normals all around at which the light itself is learned
+OFF_SURFACE = 0.01  # crop units: standard deviation of points beside the surface whose albedo is learned
+PATCH = (32, 16)  # rows and columns of the rendered patch, pixels of the maps: 512 rays
 
 
 class Photos(IterableDataset):
-    """Endless batches' worth of randomly lit photos from a folder of samples; new samples are taken up as they come."""
+    """Endless randomly lit photos from a folder of samples; new samples are taken up as they come.
 
-    def __init__(self, cache: Path, assets: Path, size: int, seed: int = 0, augment: bool = True):
+    Photo i is the same for the same seed and samples, whatever the number of loading workers. Of several processes that
+    train together, number ``rank`` of ``world`` makes its part of each global batch of ``world * batch`` photos.
+    """
+
+    def __init__(
+        self,
+        cache: Path,
+        assets: Path,
+        size: int,
+        seed: int = 0,
+        augment: bool = True,
+        first: int = 0,
+        batch: int = 1,
+        rank: int = 0,
+        world: int = 1,
+    ):
         self.cache, self.assets, self.size, self.seed, self.augment = cache, assets, size, seed, augment
+        self.first, self.batch, self.rank, self.world = first, batch, rank, world
         self.kept: dict[Path, dict] = {}
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         cv2.setNumThreads(1)
         torch.set_num_threads(1)
-        info = torch.utils.data.get_worker_info()
-        rng = np.random.default_rng([self.seed, info.id if info else 0])
         environments = load_environments(self.assets)
-        while True:
-            paths = sorted(self.cache.glob("*.npz"))
-            for index in rng.permutation(len(paths))[:500]:
-                yield self.photo(self.load(paths[index]), environments, rng)
+        paths: list[Path] = []
+        start = 0  # of the epoch
+        for number in self._numbers():
+            if number >= start + len(paths):
+                known = sorted(self.cache.glob("*.npz"))
+                start = number - number % len(known)
+                paths = [known[k] for k in np.random.default_rng([self.seed, start]).permutation(len(known))]
+            yield self.photo(self.load(paths[number - start]), environments, np.random.default_rng([self.seed, number]))
+
+    def _numbers(self) -> Iterator[int]:
+        """The numbers of the photos that this loading worker makes."""
+        info = torch.utils.data.get_worker_info()
+        worker, workers = (info.id, info.num_workers) if info else (0, 1)
+        for step in itertools.count(worker, workers):
+            begin = self.first + (step * self.world + self.rank) * self.batch
+            yield from range(begin, begin + self.batch)
 
     def load(self, path: Path) -> dict:
         """A sample at the lowest resolution that the photos need; small ones are kept in memory."""
@@ -87,9 +117,12 @@ def halve(sample: dict) -> dict:
 def make_photo(sample: dict, environments: tuple, rng: np.random.Generator, size: int) -> dict[str, torch.Tensor]:
     """One photo of ``size`` pixels and its targets.
 
-    image (4, S, S); maps at S/2: weight (1, h, w), mask, front, back, normal, normal_back, albedo, albedo_back (sRGB);
-    points (P, 3), distance (P,); surface (Q, 3) with surface_normal, surface_albedo (sRGB); shaded_normal, shading
-    (K, 3) linear; camera (2,): distance, metres a unit; back_albedo () weight of albedo that is not seen.
+    image (4, S, S); maps at S/2: weight (1, h, w), mask, front, back, normal, normal_back, and sRGB-encoded
+    albedo, albedo_back, shaded (the person without background and photo effects);
+    points (P, 3), distance (P,); surface (Q, 3) with surface_normal, surface_albedo (sRGB), and off_surface (Q, 3)
+    beside it; shaded_normal, shading (K, 3) linear, of what is seen; sphere_normal, sphere_shading (L, 3) linear, of an
+    unshadowed surface that faces anywhere; patch (2,): first row and column of the rendered patch; camera (2,):
+    distance, metres a unit; back_albedo () weight of albedo that is not seen.
     """
     environment = environments[rng.integers(len(environments))]
     turn = rng.random()
@@ -101,6 +134,7 @@ def make_photo(sample: dict, environments: tuple, rng: np.random.Generator, size
     exposure = np.exp(rng.normal(np.log(0.8), 0.3)) / shading.mean()
     gains = np.exp(rng.normal(0, 0.05, 3))
     shading = shading * (exposure * gains).astype(np.float32)
+    normals = sample["normal"].reshape(-1, 3)[lit].astype(np.float32) / 127
 
     albedo = sample["albedo"].reshape(-1, 3)
     full = np.zeros((hit.size, 3), np.float32)
@@ -116,22 +150,41 @@ def make_photo(sample: dict, environments: tuple, rng: np.random.Generator, size
     if size != image.shape[0]:
         image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
 
-    out = _map_targets(sample, alpha, size // 2)
+    out = _map_targets(sample, alpha, person, size // 2)
+    out["patch"] = _patch_corner(out["weight"][0], rng)
     out["image"] = image.transpose(2, 0, 1)
     pick = rng.choice(len(sample["points"]), POINTS, replace=False)
     out["points"], out["distance"] = sample["points"][pick], sample["distance"][pick]
     pick = rng.choice(len(sample["surface"]), SURFACE, replace=False)
     out["surface"], out["surface_normal"] = sample["surface"][pick], sample["surface_normal"][pick]
     out["surface_albedo"] = sample["surface_albedo"][pick].astype(np.float32) / 255
+    beside = rng.normal(0, OFF_SURFACE, (SURFACE, 1)).astype(np.float32)
+    out["off_surface"] = out["surface"] + beside * out["surface_normal"]
     pick = rng.integers(len(lit), size=SHADED)
-    out["shaded_normal"] = sample["normal"].reshape(-1, 3)[lit[pick]].astype(np.float32) / 127
-    out["shading"] = shading[pick]
+    out["shaded_normal"], out["shading"] = normals[pick], shading[pick]
+    out["sphere_normal"] = _directions(rng, SPHERE)
+    open_sky = irradiance(normals, light).mean()  # what is seen would be this bright if nothing cast a shadow
+    out["sphere_shading"] = irradiance(out["sphere_normal"], light) * gains * (shading.mean() / gains.mean() / open_sky)
     out["camera"] = sample["camera"]
     out["back_albedo"] = np.float32(0.3 if str(sample["kind"]) == "rocketbox" else 1.0)
     return {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in out.items()}
 
 
-def _map_targets(sample: dict, alpha: np.ndarray, size: int) -> dict[str, np.ndarray]:
+def _directions(rng: np.random.Generator, count: int) -> np.ndarray:
+    """(count, 3) float32 unit vectors, even over the sphere."""
+    directions = rng.normal(size=(count, 3))
+    return (directions / np.linalg.norm(directions, axis=1, keepdims=True)).astype(np.float32)
+
+
+def _patch_corner(weight: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(2,) row and column of a patch that lies within the maps, about a pixel of the person."""
+    rows, columns = np.nonzero(weight)
+    k = rng.integers(len(rows))
+    corner = np.array([rows[k], columns[k]]) - np.array(PATCH) // 2
+    return np.clip(corner, 0, np.array(weight.shape) - PATCH)
+
+
+def _map_targets(sample: dict, alpha: np.ndarray, person: np.ndarray, size: int) -> dict[str, np.ndarray]:
     hit = sample["hit"].astype(np.float32)
 
     def shrink(x: np.ndarray) -> np.ndarray:
@@ -150,12 +203,13 @@ def _map_targets(sample: dict, alpha: np.ndarray, size: int) -> dict[str, np.nda
             sample["normal_back"].astype(np.float32) / 127,
             sample["albedo"].astype(np.float32) / 255,
             sample["albedo_back"].astype(np.float32) / 255,
+            person,
         ],
         -1,
     )
     mean = (shrink(stacked * hit[..., None]) / np.maximum(weight, 1e-3)[..., None]).transpose(2, 0, 1)
-    names = ("front", "back", "normal", "normal_back", "albedo", "albedo_back")
-    bounds = (0, 1, 2, 5, 8, 11, 14)
+    names = ("front", "back", "normal", "normal_back", "albedo", "albedo_back", "shaded")
+    bounds = (0, 1, 2, 5, 8, 11, 14, 17)
     for name, start, end in zip(names, bounds, bounds[1:], strict=False):
         out[name] = mean[start:end]
     return out

@@ -3,7 +3,7 @@
     python -m training.detector --cache CACHE --assets ../shared/assets --minutes 60 --out detector.safetensors
 
 CACHE is filled by :mod:`training.cache`. The run can be stopped at any time; the same command goes on where the last
-checkpoint (``--state``) left off. ``--start`` begins a new schedule from weights of an earlier run. Architecture and
+checkpoint (``--state``) left off. ``--begin-with`` begins a new schedule from weights of an earlier run. Architecture and
 loss are ultralytics'; no weights of others go in.
 """
 
@@ -289,7 +289,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--state", type=Path, default=None, help="checkpoint; default: beside the output")
-    parser.add_argument("--start", type=Path, default=None, help="weights that a new run begins with")
+    parser.add_argument("--begin-with", dest="start", type=Path, help="weights that a new run begins with")
     parser.add_argument("--lr", type=float, default=LEARNING_RATE, help="highest learning rate")
     parser.add_argument("--workers", type=int, default=1, help="processes that make pictures")
     parser.add_argument("--threads", type=int, default=1)

@@ -80,6 +80,15 @@ def environment_sh(environment: np.ndarray, turn: float) -> np.ndarray:
     return np.einsum("nb,n,nc->bc", basis, solid, small)
 
 
+def irradiance(normals: np.ndarray, light: np.ndarray) -> np.ndarray:
+    """Shading (N, 3) of unshadowed surfaces with unit ``normals`` (N, 3) under ``light`` (9, 3).
+
+    Irradiance over pi (Ramamoorthi and Hanrahan 2001, eq. 12): an even sky of radiance 1 gives 1.
+    """
+    cosine_lobe = np.array([1, *[2 / 3] * 3, *[1 / 4] * 5])
+    return np.maximum((sh_basis(normals) * cosine_lobe) @ light, 0.01).astype(np.float32)
+
+
 def to_srgb(linear: np.ndarray) -> np.ndarray:
     """Linear to sRGB-encoded, both 0..1 (IEC 61966-2-1)."""
     x = np.clip(linear, 0, 1)

@@ -8,6 +8,7 @@ from torch.nn import functional as F
 from phorhum_blender.engine.model import Encoding, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import dense_maps
 from training.dataset import NEAR_TRUNCATION
+from training.patches import GRADIENT_STEP, TETRAHEDRON, Perception, patch_losses, tetrahedral_gradient
 
 WEIGHTS = {
     "mask": 0.3,
@@ -23,39 +24,55 @@ WEIGHTS = {
     "surface_normal": 0.2,
     "eikonal": 0.05,
     "surface_albedo": 1.0,
+    "off_surface_albedo": 0.5,
+    "patch_albedo": 0.5,
+    "patch_shaded": 0.5,
+    "perceived_albedo": 0.5,
+    "perceived_shaded": 0.5,
     "shading": 0.5,
+    "light": 0.3,
 }
-GRADIENT_STEP = 0.012  # crop units, of finite differences
 GRADIENT_POINTS = 160
-# corners of a tetrahedron: four evaluations give a gradient
-TETRAHEDRON = torch.tensor([[1.0, -1, -1], [-1, -1, 1], [-1, 1, -1], [1, 1, 1]])
 
 
 def compute_losses(
-    model: PhorhumModel, batch: dict[str, torch.Tensor], with_field: bool = True
+    model: PhorhumModel,
+    batch: dict[str, torch.Tensor],
+    with_field: bool = True,
+    with_patches: bool = True,
+    perception: Perception | None = None,
 ) -> dict[str, torch.Tensor]:
-    """The losses of one batch, unweighted, by the names of WEIGHTS; and 'depth_cm', a measure, not a loss.
+    """The losses of one batch, unweighted, by the names of WEIGHTS; and measures that are no losses: 'depth_cm' and,
+    with the field, 'point_iou' (of what f and the truth call inside, over the points that it learns from).
 
-    Without the field only G and s learn: their images cost half as much, and depth, the hard part, is G's.
+    Each is the mean over the pictures of the batch, so that the batch may be split among processes. Without the field
+    only G and s learn: their images cost half as much, and depth, the hard part, is G's. Without patches nothing is
+    rendered.
     """
-    encoding = model.encode(batch["image"])
-    losses = {**map_losses(encoding, batch), "shading": shading_loss(model, encoding, batch)}
-    return {**losses, **field_losses(model, encoding, batch)} if with_field else losses
+    # 16 bits serve G on devices that are made for them; f needs more for its finite differences
+    with torch.autocast("cuda", torch.bfloat16, enabled=batch["image"].is_cuda):
+        encoding = model.encode(batch["image"])
+    encoding = Encoding(encoding.image, encoding.features.float(), encoding.illumination.float())
+    losses = {**map_losses(encoding, batch), **shading_losses(model, encoding, batch)}
+    if with_field:
+        losses.update(field_losses(model, encoding, batch))
+    if with_field and with_patches:
+        losses.update(patch_losses(model, encoding, batch, perception))
+    return losses
 
 
-def total(losses: dict[str, torch.Tensor]) -> torch.Tensor:
+def total(losses: dict[str, torch.Tensor], weights: dict[str, float] = WEIGHTS) -> torch.Tensor:
     """The weighted sum that training minimises."""
-    return torch.stack([losses[name] * weight for name, weight in WEIGHTS.items() if name in losses]).sum()
+    return torch.stack([losses[name] * weight for name, weight in weights.items() if name in losses]).sum()
 
 
 def map_losses(encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """Dense supervision of the maps at the front of G's feature map, where the person is."""
     maps, weight = dense_maps(encoding.features), batch["weight"]
 
-    def masked(error: torch.Tensor, w: torch.Tensor = weight) -> torch.Tensor:
-        return (error * w).sum() / (w.sum() * error.shape[1]).clamp(min=1)
+    def masked(error: torch.Tensor, sure: torch.Tensor | float = 1.0) -> torch.Tensor:
+        return (mean_where(error, weight) * sure).mean()
 
-    unseen = weight * batch["back_albedo"].view(-1, 1, 1, 1)
     depth = {name: (maps[name] - batch[name]).abs() for name in ("front", "back")}
     unit = batch["camera"][:, 1].view(-1, 1, 1, 1) * 100
     return {
@@ -66,9 +83,14 @@ def map_losses(encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, 
         "normal": masked((maps["normal"] - batch["normal"]).abs())
         + 0.5 * masked((maps["normal_back"] - batch["normal_back"]).abs()),
         "albedo": masked((torch.sigmoid(maps["albedo"]) - batch["albedo"]).abs()),
-        "albedo_back": masked((torch.sigmoid(maps["albedo_back"]) - batch["albedo_back"]).abs(), unseen),
+        "albedo_back": masked((torch.sigmoid(maps["albedo_back"]) - batch["albedo_back"]).abs(), batch["back_albedo"]),
         "depth_cm": masked((depth["front"] + depth["back"]) / 2 * unit).detach(),
     }
+
+
+def mean_where(error: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
+    """Mean (B,) of ``error`` (B, c, h, w) over the pixels that ``weight`` (B, 1, h, w) counts."""
+    return (error * weight).sum((1, 2, 3)) / (weight.sum((1, 2, 3)) * error.shape[1]).clamp(min=1)
 
 
 def relief_loss(maps: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -83,7 +105,7 @@ def relief_loss(maps: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) -
             w = pick(weight, a) * pick(weight, b)
             got = pick(maps[name], a) - pick(maps[name], b)
             want = pick(batch[name], a) - pick(batch[name], b)
-            loss = loss + ((got - want).abs() * w).sum() / w.sum().clamp(min=1)
+            loss = loss + mean_where((got - want).abs(), w).mean()
     return loss / 4
 
 
@@ -95,8 +117,9 @@ def field_losses(model: PhorhumModel, encoding: Encoding, batch: dict[str, torch
     base = torch.cat([surface[:, :GRADIENT_POINTS], batch["points"][:, : GRADIENT_POINTS // 4]], 1)
     probes = (base.unsqueeze(2) + corners).flatten(1, 2)
     count, on = batch["points"].shape[1], surface.shape[1]
-    d, albedo = field(encoding, torch.cat([batch["points"], surface, probes], 1), camera)
-    d_points, d_surface, d_probes = d[:, :count], d[:, count : count + on], d[:, count + on :]
+    d, albedo = field(encoding, torch.cat([batch["points"], surface, batch["off_surface"], probes], 1), camera)
+    d_points, d_surface, _, d_probes = d.split([count, on, on, probes.shape[1]], 1)
+    _, albedo_on, albedo_off, _ = albedo.split([count, on, on, probes.shape[1]], 1)
     gradient = tetrahedral_gradient(d_probes.unflatten(1, (-1, 4)), corners)
     wanted = batch["surface_normal"][:, :GRADIENT_POINTS]
     cosine = F.cosine_similarity(gradient[:, :GRADIENT_POINTS], wanted, dim=-1)
@@ -106,24 +129,38 @@ def field_losses(model: PhorhumModel, encoding: Encoding, batch: dict[str, torch
     error = torch.where(target.abs() > NEAR_TRUNCATION, clamped, d_points) - target.clamp(
         -NEAR_TRUNCATION, NEAR_TRUNCATION
     )
-    albedo_error = (torch.sigmoid(albedo[:, count : count + on]) - batch["surface_albedo"]).abs().mean((1, 2))
+    sure = 0.3 + 0.7 * batch["back_albedo"]
+
+    def albedo_error(albedo: torch.Tensor) -> torch.Tensor:
+        return ((torch.sigmoid(albedo) - batch["surface_albedo"]).abs().mean((1, 2)) * sure).mean()
+
     return {
         "distance": error.abs().mean(),
         "sign": F.binary_cross_entropy_with_logits(d_points * field.sharpness.exp(), (target > 0).float()),
         "surface": d_surface.abs().mean(),
         "surface_normal": (1 - cosine).mean(),
         "eikonal": (gradient.norm(dim=-1) - 1).square().mean(),
-        "surface_albedo": (albedo_error * (0.3 + 0.7 * batch["back_albedo"])).mean(),
+        "surface_albedo": albedo_error(albedo_on),
+        "off_surface_albedo": albedo_error(albedo_off),
+        "point_iou": point_iou(d_points.detach(), target),
     }
 
 
-def tetrahedral_gradient(values: torch.Tensor, corners: torch.Tensor) -> torch.Tensor:
-    """Gradient (..., 3) from ``values`` (..., 4) at four ``corners`` (4, 3) about a point."""
-    step = corners.abs().max()
-    return (values.unsqueeze(-1) * corners).sum(-2) / (4 * step * step)
+def point_iou(got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+    """Mean over pictures of shared / joint numbers of points (B, N) that the two call inside (signed distance < 0)."""
+    both, either = (got < 0) & (wanted < 0), (got < 0) | (wanted < 0)
+    return (both.sum(1) / either.sum(1).clamp(min=1)).mean()
 
 
-def shading_loss(model: PhorhumModel, encoding: Encoding, batch: dict[str, torch.Tensor]) -> torch.Tensor:
-    """L1 of s at visible surface points against the true shading, in a gamma that the eye would use."""
-    shading = model.shading_network(batch["shaded_normal"], encoding.illumination)
-    return ((shading + 1e-3) ** 0.5 - (batch["shading"] + 1e-3) ** 0.5).abs().mean()
+def shading_losses(model: PhorhumModel, encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """L1 of s against the true shading where it is seen, and against the light from everywhere, which says on which
+    side the lamps are; in a gamma that the eye would use."""
+
+    def error(normals: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
+        got = model.shading_network(normals, encoding.illumination)
+        return ((got + 1e-3) ** 0.5 - (wanted + 1e-3) ** 0.5).abs().mean()
+
+    return {
+        "shading": error(batch["shaded_normal"], batch["shading"]),
+        "light": error(batch["sphere_normal"], batch["sphere_shading"]),
+    }

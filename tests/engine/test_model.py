@@ -29,7 +29,7 @@ TINY = ModelConfig(
 @pytest.fixture(scope="module")
 def model():
     torch.manual_seed(0)
-    return PhorhumModel(TINY).eval().requires_grad_(False)
+    return PhorhumModel(TINY).half().float().eval().requires_grad_(False)  # as exact as the file
 
 
 @pytest.fixture

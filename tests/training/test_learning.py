@@ -1,5 +1,6 @@
-"""Photos, losses and the trainer, on people made of ellipsoids."""
+"""Photos and the trainer, on people made of ellipsoids."""
 
+import itertools
 import json
 import subprocess
 import sys
@@ -13,8 +14,8 @@ from phorhum_blender.engine.model import PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, Encoding
 from training.cache import Placed, load_sample, make_sample
 from training.dataset import Photos, make_photo, mirror
-from training.light import environment_sh, load_environments, sh_basis, to_linear, to_srgb
-from training.losses import WEIGHTS, map_losses, tetrahedral_gradient
+from training.light import environment_sh, irradiance, load_environments, sh_basis, to_linear, to_srgb
+from training.losses import WEIGHTS, map_losses
 from training.render import sphere_directions
 from training.subjects import Split, Subject, list_subjects, load_poses
 
@@ -110,6 +111,46 @@ def test_the_same_seed_gives_the_same_photos(samples, assets):
     assert not torch.equal(one["image"], third["image"])
 
 
+@pytest.mark.parametrize("workers", [1, 3])
+def test_photos_do_not_depend_on_who_makes_them(samples, assets, workers, monkeypatch):
+    """Photo i is photo i for any number of loading workers, and processes share each batch without overlap."""
+
+    def numbers(rank, world, worker):
+        photos = Photos(samples, assets, 64, first=100, batch=4 // world, rank=rank, world=world)
+        monkeypatch.setattr(
+            torch.utils.data, "get_worker_info", lambda: type("Info", (), {"id": worker, "num_workers": workers})
+        )
+        return list(itertools.islice(photos._numbers(), 12))
+
+    alone = sorted(sum((numbers(0, 1, worker) for worker in range(workers)), []))
+    assert alone == list(range(100, 100 + 12 * workers))
+    shared = [numbers(rank, 2, 0) for rank in range(2)]
+    assert not set(shared[0]) & set(shared[1])
+    assert sorted(shared[0][:2] + shared[1][:2]) == numbers(0, 1, 0)[:4]
+
+
+def test_an_epoch_shows_every_sample_once(samples, assets, monkeypatch):
+    seen = []
+    monkeypatch.setattr(Photos, "load", lambda self, path: seen.append(path.name))
+    monkeypatch.setattr(Photos, "photo", lambda self, sample, environments, rng: {})
+    list(itertools.islice(Photos(samples, assets, 64), 8))
+    names = sorted(path.name for path in samples.glob("*.npz"))
+    assert sorted(seen[:4]) == sorted(seen[4:]) == names
+    again = len(seen)
+    list(itertools.islice(Photos(samples, assets, 64, first=5), 3))  # a run that goes on in the middle of an epoch
+    assert seen[again:] == seen[5:8]
+
+
+def test_unshadowed_light_is_what_a_ball_shows(samples):
+    """A convex body casts no shadow on itself: precomputed transfer and the formula of irradiance agree."""
+    sample = first(samples)
+    light = environment_sh(np.linspace(2, 0.5, 384, dtype=np.float32)[:, None, None] * np.ones((384, 768, 3)), 0.2)
+    lit = sample["hit"]
+    normals = sample["normal"][lit].astype(np.float32) / 127
+    shading = sample["transfer"][lit].astype(np.float32) @ light
+    assert np.abs(shading - irradiance(normals, light)).mean() < 0.05 * shading.mean()
+
+
 def test_an_even_sky_lights_all_sides_alike():
     light = environment_sh(np.ones((384, 768, 3), np.float32), 0.3)
     normals = sphere_directions(40)
@@ -127,14 +168,6 @@ def test_the_middle_of_the_turned_map_lies_behind_the_person():
 def test_srgb_round_trip():
     x = np.linspace(0, 1, 101)
     np.testing.assert_allclose(to_srgb(to_linear(x)), x, atol=1e-6)
-
-
-def test_tetrahedral_gradient_of_a_plane_is_exact():
-    from training.losses import TETRAHEDRON
-
-    corners = TETRAHEDRON * 0.01
-    slope = torch.tensor([0.3, -1.0, 2.0])
-    torch.testing.assert_close(tetrahedral_gradient(corners @ slope + 5, corners), slope, rtol=1e-3, atol=1e-3)
 
 
 def test_perfect_maps_have_no_loss(samples, assets):
@@ -169,7 +202,7 @@ def test_training_learns_depth_and_resumes(samples, assets, tmp_path):
         str(tmp_path / "held_out"),
         "--assets",
         str(assets),
-        "--run",
+        "--out",
         str(tmp_path / "run"),
         "--size",
         "64",
@@ -183,8 +216,28 @@ def test_training_learns_depth_and_resumes(samples, assets, tmp_path):
     before, after = (entry for entry in log if "held_out" in entry)
     assert before["step"] == 5 and after["step"] == 60
     assert after["held_out"]["depth_cm"] < 0.8 * before["held_out"]["depth_cm"]
-    assert set(after["held_out"]) == {*WEIGHTS, "depth_cm"}
+    assert set(after["held_out"]) == {*WEIGHTS, "depth_cm", "point_iou"}
     PhorhumModel.load(tmp_path / "run" / "weights.safetensors")
+    assert len(list((tmp_path / "run" / "progress").glob("*.png"))) == 2
+
+
+def test_two_processes_learn_as_one(samples, assets, tmp_path):
+    """torchrun with two processes and one process: the same global batch, the same losses after some steps; half of the
+    batch would be told apart."""
+    arguments = ["--cache", str(samples), "--held-out", str(samples), "--assets", str(assets), "--size", "64"]
+    arguments += ["--workers", "0", "--minutes", "30", "--steps", "6", "--threads", "1", "--lr", "1e-2"]
+    alone = [sys.executable, "-m", "training.train"]
+    both = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
+    both += ["-m", "training.train"]
+    curves = {}
+    for name, command, batch in (("one", alone, 4), ("two", both, 4), ("half", alone, 2)):
+        run = tmp_path / name
+        subprocess.run([*command, *arguments, "--batch", str(batch), "--out", str(run)], check=True, timeout=600)
+        entry = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
+        assert entry["step"] == 6 and entry["images"] == 6 * batch
+        curves[name] = entry["held_out"]
+    assert curves["one"] == pytest.approx(curves["two"], rel=2e-3, abs=2e-4)
+    assert curves["one"] != pytest.approx(curves["half"], rel=2e-2, abs=2e-3)
 
 
 def test_what_is_held_out_is_never_trained_on(shared_dir):
