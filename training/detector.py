@@ -3,8 +3,8 @@
     python -m training.detector --cache CACHE --assets ../shared/assets --minutes 60 --out detector.safetensors
 
 CACHE is filled by :mod:`training.cache`. The run can be stopped at any time; the same command goes on where the last
-checkpoint (``--state``) left off. ``--begin-with`` begins a new schedule from weights of an earlier run. Architecture and
-loss are ultralytics'; no weights of others go in.
+checkpoint (``--state``) left off. ``--begin-with`` starts a new schedule from weights of an earlier run. Architecture
+and loss are ultralytics'; no weights of others go in.
 """
 
 from __future__ import annotations
