@@ -26,6 +26,7 @@ import torch
 
 from phorhum_blender.engine.camera import CropSquare
 from phorhum_blender.engine.contracts import Request
+from phorhum_blender.engine.detail import add_photo_detail
 from phorhum_blender.engine.errors import UserError
 from phorhum_blender.engine.lighting import fit_light_rig
 from phorhum_blender.engine.person import select_person
@@ -57,10 +58,14 @@ GEOMETRY = {
     "outline_iou": ("outline IoU", 3),
 }
 COLOUR = {
-    "albedo_psnr_front": ("albedo PSNR front", 1),
-    "albedo_psnr_back": ("albedo PSNR back", 1),
+    "albedo_psnr_front": ("albedo PSNR front", 2),
+    "plain_psnr_front": ("without photo detail", 2),
+    "albedo_psnr_back": ("albedo PSNR back", 2),
+    "plain_psnr_back": ("without photo detail", 2),
     "albedo_ssim_front": ("albedo SSIM front", 3),
+    "plain_ssim_front": ("without photo detail", 3),
     "albedo_ssim_back": ("albedo SSIM back", 3),
+    "plain_ssim_back": ("without photo detail", 3),
     "shaded_psnr": ("shaded PSNR", 1),
     "key_light_degrees": ("key light, median degrees", 0),
 }
@@ -73,6 +78,7 @@ class Prediction:
 
     mesh: Mesh
     albedo: np.ndarray | None = None  # (V, 3) linear
+    plain_albedo: np.ndarray | None = None  # (V, 3) linear, without photo detail
     shaded: np.ndarray | None = None  # (V, 3) linear
     key_light: tuple[float, float, float] | None = None  # towards the light
 
@@ -98,11 +104,15 @@ def from_network(network: Reconstructor, truth: Truth, resolution: int) -> Predi
 
     surface = extract_surface(distances, network.bounds(encoded), resolution)
     normals = field_normals(distances, surface.vertices, NORMAL_STEP)
-    albedo = network.albedo(encoded, surface.vertices, lambda fraction: None)
+    plain = network.albedo(encoded, surface.vertices, lambda fraction: None)
+    shading = network.shading(encoded, normals)
+    picture = np.ascontiguousarray(truth.image.transpose(1, 2, 0))
+    albedo = add_photo_detail(surface.vertices, surface.faces, normals, plain, shading, picture, truth.distance)
     return Prediction(
         mesh=Mesh(surface.vertices, surface.faces),
         albedo=albedo,
-        shaded=albedo * network.shading(encoded, normals),
+        plain_albedo=plain,
+        shaded=albedo * shading,
         key_light=fit_light_rig(lambda n: network.shading(encoded, n)).key.direction,
     )
 
@@ -140,10 +150,11 @@ def _colour_scores(
         "back": (back, truth.albedo_back, truth.case.colour_back),
     }
     for side, (raster, true_albedo, known) in sides.items():
-        if known:
-            picture, common = to_srgb(raster.interpolate(predicted.mesh, predicted.albedo)), raster.mask & truth.mask
-            scores[f"albedo_psnr_{side}"] = metrics.psnr(picture, true_albedo, common)
-            scores[f"albedo_ssim_{side}"] = metrics.ssim(picture, true_albedo, common)
+        for name, albedo in (("albedo", predicted.albedo), ("plain", predicted.plain_albedo)):
+            if known and albedo is not None:
+                picture, common = to_srgb(raster.interpolate(predicted.mesh, albedo)), raster.mask & truth.mask
+                scores[f"{name}_psnr_{side}"] = metrics.psnr(picture, true_albedo, common)
+                scores[f"{name}_ssim_{side}"] = metrics.ssim(picture, true_albedo, common)
     shaded = to_srgb(front.interpolate(predicted.mesh, predicted.shaded))
     scores["shaded_psnr"] = metrics.psnr(shaded, truth.shaded, front.mask & truth.mask)
     return scores

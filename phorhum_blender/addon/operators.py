@@ -94,6 +94,7 @@ class PHORHUM_OT_reconstruct(_Reconstruction, bpy.types.Operator):
             person=self.person,
             box=box if any(box) else None,
             whole_frame=self.whole_frame,
+            photo_detail=self.photo_detail,
             **dataclasses.asdict(machine(context)),
         )
 

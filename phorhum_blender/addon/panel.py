@@ -36,6 +36,7 @@ class PHORHUM_PT_main(bpy.types.Panel):
         header.label(text="Options")
         if body:
             body.prop(settings, "whole_frame")
+            body.prop(settings, "photo_detail")
         _draw_last(layout, context)
 
 

@@ -40,6 +40,11 @@ def options() -> dict[str, object]:
             description="Take the whole photo as the person's box instead of searching for a person",
             default=False,
         ),
+        "photo_detail": BoolProperty(
+            name="Photo Detail",
+            description="Give the visible side the fine colour of the photo itself",
+            default=True,
+        ),
     }
 
 

@@ -48,6 +48,7 @@ def _run(options: argparse.Namespace) -> None:
         person=options.person,
         box=tuple(options.box) if options.box else None,
         whole_frame=options.whole_frame,
+        photo_detail=options.photo_detail,
         weights=options.weights,
         detector=options.detector,
         device=options.device,
@@ -142,6 +143,12 @@ def _parser() -> argparse.ArgumentParser:
         "--box", type=float, nargs=4, metavar=("X0", "Y0", "X1", "Y1"), help="where the person is, in pixels"
     )
     which.add_argument("--whole-frame", action="store_true", help="the person fills the photo")
+    parser.add_argument(
+        "--no-photo-detail",
+        dest="photo_detail",
+        action="store_false",
+        help="keep the networks' soft colour on the visible side too",
+    )
     parser.add_argument("--weights", default=Request.weights, metavar="FILE", help="network weights (.safetensors)")
     parser.add_argument("--detector", default=Request.detector, metavar="FILE", help="weights of the person detector")
     parser.add_argument("--device", default=Request.device, help="cpu, cuda or mps (default %(default)s)")

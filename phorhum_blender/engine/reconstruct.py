@@ -9,12 +9,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import cv2
 import numpy as np
 import torch
 from PIL import Image
 
 from .camera import DEFAULT_DISTANCE, CropSquare, distance_from_focal, project
 from .contracts import PhotoCamera, Request, Result
+from .detail import add_photo_detail
 from .errors import UserError
 from .lighting import fit_light_rig
 from .model import Encoding, PhorhumModel
@@ -44,6 +46,7 @@ CORE_BLEND = 0.02  # crop units over which core and field run into each other
 CORE_EDGE = 0.01  # crop units a logit of the mask: how fast the core ends at the outline
 DISTANCES = (1.8, 20.0)  # crop units: cameras nearer or farther are taken for wrong EXIF
 CHUNK = 16_384  # points a call of f: small enough for the caches, and for a quick answer to Cancel
+PIXELS_PER_CELL = 2  # of the picture that photo detail is taken from: more than vertices a cell apart can hold
 EDGE = 2.0  # pixels: a box this near to the photo's edge is cut off by it
 
 
@@ -149,7 +152,14 @@ class Reconstructor:
                 CHUNK,
             )
             albedo = self.albedo(encoded, surface.vertices, lambda fraction: tell(0.8 + fraction * 0.2))
-            shaded = albedo * self.shading(encoded, normals)
+            shading = self.shading(encoded, normals)
+            if request.photo_detail:
+                size = min(max(1, round(encoded.square.side)), PIXELS_PER_CELL * request.resolution)
+                picture = crop(photo, person, encoded.square, size)
+                albedo = add_photo_detail(
+                    surface.vertices, surface.faces, normals, albedo, shading, picture, encoded.distance
+                )
+            shaded = albedo * shading
         with watch.stage("Fitting light"):
             lights = fit_light_rig(lambda n: self.shading(encoded, n))
         with watch.stage("Finishing"):
@@ -243,14 +253,13 @@ def crop(photo: Photo, person: Person, square: CropSquare, size: int) -> np.ndar
     outside of it."""
     left, top = round(square.centre_x - square.side / 2), round(square.centre_y - square.side / 2)
     side = max(1, round(square.side))
-    columns = np.clip(np.arange(left, left + side), 0, photo.width - 1)
-    rows = np.clip(np.arange(top, top + side), 0, photo.height - 1)
-    colour = Image.fromarray(photo.rgb[np.ix_(rows, columns)]).resize((size, size), Image.Resampling.BOX)
-    mask = np.zeros((side, side), np.float32)
     y0, y1, x0, x1 = max(0, top), min(photo.height, top + side), max(0, left), min(photo.width, left + side)
-    mask[y0 - top : y1 - top, x0 - left : x1 - left] = person.mask[y0:y1, x0:x1]
-    small = Image.fromarray(mask).resize((size, size), Image.Resampling.BOX)
-    return np.dstack([np.asarray(colour, np.float32) / 255, np.asarray(small, np.float32)])
+    beyond = (y0 - top, top + side - y1, x0 - left, left + side - x1)
+    square_rgb = cv2.copyMakeBorder(photo.rgb[y0:y1, x0:x1], *beyond, cv2.BORDER_REPLICATE)
+    square_mask = cv2.copyMakeBorder(person.mask[y0:y1, x0:x1], *beyond, cv2.BORDER_CONSTANT)
+    colour = Image.fromarray(square_rgb).resize((size, size), Image.Resampling.BOX)
+    mask = Image.fromarray(square_mask).resize((size, size), Image.Resampling.BOX)
+    return np.dstack([np.asarray(colour, np.float32) / 255, np.asarray(mask, np.float32)])
 
 
 def to_scene(vertices: np.ndarray, encoded: Encoded, photo: Photo, height: float) -> tuple[np.ndarray, PhotoCamera]:

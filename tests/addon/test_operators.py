@@ -35,6 +35,15 @@ def test_the_object_stores_its_request(client, photo):
     assert stored == Request(photo=photo, resolution=64, height=1.7, person=1, box=(1.0, 2.0, 30.0, 40.0))
 
 
+def test_photo_detail_is_on_unless_switched_off(client, photo):
+    bpy.ops.phorhum.reconstruct(filepath=photo)
+    bpy.ops.phorhum.reconstruct(filepath=photo, photo_detail=False)
+    assert [request.photo_detail for request in client.requests] == [True, False]
+    assert bpy.context.scene.phorhum.photo_detail is True
+    bpy.ops.phorhum.reconstruct_again()
+    assert client.requests[2].photo_detail is False
+
+
 def test_again_repeats_the_request_and_hides_the_old_person(client, photo):
     bpy.ops.phorhum.reconstruct(filepath=photo, resolution=64, whole_frame=True)
     old = bpy.context.object

@@ -33,6 +33,12 @@ def test_writes_the_mesh_and_tells_the_stages(folder, capsys):
     assert lines[-1] == "Saved person.npz: 6 vertices, 8 faces"
 
 
+@pytest.mark.parametrize(("options", "wanted"), [([], True), (["--no-photo-detail"], False)])
+def test_photo_detail_can_be_left_out(folder, options, wanted):
+    assert main(["good.jpg", "-o", "person.npz", *options]) == 0
+    assert load_npz("person.npz").report["photo_detail"] is wanted
+
+
 def test_writes_the_report(folder):
     assert main(["good.jpg", "-o", "person.glb", "--report", "report.json"]) == 0
     report = json.loads(Path("report.json").read_text())

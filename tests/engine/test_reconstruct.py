@@ -1,5 +1,7 @@
 """The whole engine on a picture of our own making, with the weights that ship."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 import torch
@@ -8,6 +10,7 @@ from PIL import Image, ImageDraw
 from phorhum_blender.engine.camera import CropSquare, project
 from phorhum_blender.engine.contracts import Request
 from phorhum_blender.engine.errors import Cancelled, UserError
+from phorhum_blender.engine.export import linear_to_srgb
 from phorhum_blender.engine.model import Encoding
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS
 from phorhum_blender.engine.model.phorhum import DEFAULT_WEIGHTS
@@ -126,6 +129,31 @@ def test_the_same_request_gives_the_same_bytes(reconstructor, photo_path):
     assert one.vertices.tobytes() == other.vertices.tobytes()
     assert one.albedo.tobytes() == other.albedo.tobytes()
     assert one.faces.tobytes() == other.faces.tobytes()
+
+
+@needs_weights
+def test_photo_detail_brings_the_visible_side_nearer_to_the_photo_and_leaves_the_rest(reconstructor, tmp_path):
+    """A figure in a striped shirt; the same request with and without detail."""
+    picture = figure()
+    draw = ImageDraw.Draw(picture)
+    for top in range(96, 200, 26):
+        draw.rectangle((116, top, 184, top + 12), fill=(235, 215, 60, 255))
+    picture.save(tmp_path / "striped.png")
+    request = Request(photo=str(tmp_path / "striped.png"), resolution=96)
+    sharp, soft = reconstructor.run(request), reconstructor.run(dataclasses.replace(request, photo_detail=False))
+    assert sharp.vertices.tobytes() == soft.vertices.tobytes() and sharp.normals.tobytes() == soft.normals.tobytes()
+    camera, v = sharp.camera, sharp.vertices
+    towards = np.array(camera.position) - v
+    facing = (sharp.normals * towards).sum(1) / np.linalg.norm(towards, axis=1)
+    changed = (sharp.albedo != soft.albedo).any(1)
+    assert not changed[facing < 0].any() and changed[facing > 0.5].mean() > 0.5
+    np.testing.assert_allclose(sharp.shaded * soft.albedo, soft.shaded * sharp.albedo, atol=1e-5)  # the same shading
+    u = camera.principal[0] + camera.focal * (v[:, 0] - camera.position[0]) / towards[:, 2]
+    w = camera.principal[1] - camera.focal * (v[:, 1] - camera.position[1]) / towards[:, 2]
+    shirt = (abs(u - 150) < 25) & (abs(w - 150) < 40) & (facing > 0.7)
+    photo = np.asarray(picture)[w[shirt].astype(int), u[shirt].astype(int), :3] / 255
+    errors = [np.abs(linear_to_srgb(result.shaded[shirt]) - photo).mean() for result in (sharp, soft)]
+    assert shirt.sum() > 100 and errors[0] < 0.8 * errors[1]
 
 
 @needs_weights

@@ -76,7 +76,7 @@ class Reconstructor:
             libc.fflush(None)
         elif behaviour != "good":
             raise AssertionError(f"unknown behaviour {behaviour}")
-        report = {"made": type(self).made, "resolution": request.resolution}
+        report = {"made": type(self).made, "resolution": request.resolution, "photo_detail": request.photo_detail}
         if behaviour == "noisy":
             report["warnings"] = ["The photo is blurred."]
         return octahedron(report)

@@ -57,7 +57,7 @@ def truth() -> held_out.Truth:
 def test_the_truth_itself_scores_perfectly(truth):
     colour = np.full((len(truth.solid.vertices), 3), 0.25)
     key = tuple(np.array([0, 1, 1]) / np.sqrt(2))
-    scores = evaluate.measure(Prediction(truth.solid, colour, colour, key), truth)
+    scores = evaluate.measure(Prediction(truth.solid, colour, colour, colour, key), truth)
     for name in ("chamfer_cm", "depth_front_cm", "depth_back_cm", "thickness_cm"):
         assert scores[name] == pytest.approx(0, abs=1e-4)
     for name in ("normal_consistency", "volume_iou", "f_score", "outline_iou", "albedo_ssim_front", "albedo_ssim_back"):
@@ -109,6 +109,8 @@ def test_the_network_predicts_mesh_colour_and_light(truth, tiny_weights, monkeyp
     assert predicted.mesh.closed
     assert np.linalg.norm(predicted.mesh.vertices, axis=1) == pytest.approx(RADIUS, abs=0.03)
     assert predicted.albedo.shape == predicted.shaded.shape == predicted.mesh.vertices.shape
+    changed = (predicted.albedo != predicted.plain_albedo).any(1)
+    assert changed.any() and (predicted.mesh.vertices[changed, 2] > 0).all()  # photo detail, on the side that is seen
     assert np.linalg.norm(predicted.key_light) == pytest.approx(1, abs=1e-5)
 
 

@@ -1,0 +1,214 @@
+"""Photo detail: the visible side takes its fine colour from the photo itself.
+
+The networks see a small picture and give a soft albedo. The photo, divided by the estimated shading, is sharp, but
+keeps all that the shading does not explain: cast shadows, creases, highlights. Both are joined by a guided filter (He,
+Sun and Tang, "Guided image filtering", ECCV 2010; applied at a finer scale than fitted, as in their "Fast guided
+filter", 2015): in every small neighbourhood of the picture the albedo is an affine function of the photo's unshaded
+colour. The function is fitted to the network's albedo at the sharpness that the network has, and applied to the photo
+at full sharpness. Before that the network's albedo takes over most of the photo's broad colour, of which the photo
+knows more than the network.
+
+All happens at the mesh's vertices and on pictures of the square crop (see ``camera``), rows from the top. Lengths are
+crop units; colours are linear unless called encoded, which is sRGB.
+"""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import torch
+
+from .camera import project
+from .model.phorhum import srgb_to_linear
+
+CELLS_PER_REACH = 4  # of the grids on which neighbourhoods are gathered: cells a standard deviation
+SOFTNESS = 0.016  # standard deviation of the blur that makes the photo about as soft as the network's albedo
+NEIGHBOURHOOD = 0.03  # standard deviation of the window in which one affine function holds
+BROAD = 0.1  # likewise, of the overall colour
+BROAD_SHARE = 0.75  # how much of the overall colour is the photo's
+RIDGE = 0.01  # variance of encoded colour below which the photo's contrast is taken as it is
+LEAST_SHADING = 0.15  # darker shading than this is not believed
+FACING = (0.1, 0.4)  # cosine to the camera at which the photo begins to count, and counts in full
+BORDER = 0.024  # from the outline of a part of the body to where the photo counts in full
+UNRELIABLE = 0.008  # this near to an outline the photo's colours may be those of what lies behind
+STEEP = 4.0  # depth over width of a surface so slanted that it is taken for a border between two parts
+TOLERANCE = 0.012  # least difference in depth between two parts of which one hides the other
+
+
+def add_photo_detail(
+    vertices: np.ndarray,
+    faces: np.ndarray,
+    normals: np.ndarray,
+    albedo: np.ndarray,
+    shading: np.ndarray,
+    picture: np.ndarray,
+    distance: float,
+) -> np.ndarray:
+    """The albedo (V, 3) float32, linear 0..1, with the photo's detail where the camera sees the surface.
+
+    ``vertices`` (V, 3), outward unit ``normals`` (V, 3), the network's ``albedo`` (V, 3) and ``shading`` (V, 3) there;
+    ``faces`` (F, 3) counter-clockwise seen from outside. ``picture`` (S, S, 4) 0..1: encoded colour and the mask of the
+    square crop. ``distance`` of the camera. Vertices that the photo does not show keep their albedo bit by bit.
+    """
+    depth = depth_map(vertices, faces, distance, len(picture))
+    inset = border_distance(depth, picture[..., 3] >= 0.5)
+    weights = photo_weights(vertices, normals, depth, inset, distance)
+    seen = np.flatnonzero(weights > 0)
+    if not len(seen):
+        return albedo
+    at, weight = _projected(vertices[seen], distance), weights[seen]
+    colour = extended(picture[..., :3], inset > UNRELIABLE)
+    soft = cv2.GaussianBlur(colour, (0, 0), SOFTNESS * len(picture) / 2)
+    light = np.maximum(shading[seen], LEAST_SHADING)
+    sharp, dull = (_encode(_decode(sample(image, at)) / light) for image in (colour, soft))
+    own = _encode(albedo[seen])
+    target = own + BROAD_SHARE * local_mean(dull - own, weight, at, BROAD)
+    fine = np.clip(transferred(dull, target, sharp, weight, at), 0, 1)
+    result = albedo.copy()
+    result[seen] = _decode(own + weight[:, None] * (fine - own))
+    return result
+
+
+def depth_map(vertices: np.ndarray, faces: np.ndarray, distance: float, size: int) -> np.ndarray:
+    """(size, size) float32: z of the first surface behind each pixel's centre, -inf where there is none.
+
+    Draws the faces that look at the camera into a z-buffer of inverse depth, which is linear in the picture. All faces
+    are drawn at once, one pixel of each at a time, so this is for faces of a few pixels, as those of marching cubes.
+    """
+    column, row = ((_projected(vertices, distance) + 1) * size / 2 - 0.5).T
+    near = 1 / (distance - vertices[:, 2].astype(np.float64))
+    x, y, nearness = column[faces], row[faces], near[faces]
+    # rows run downwards, so that faces that look at the camera are clockwise: their doubled area is negative
+    area = (x[:, 1] - x[:, 0]) * (y[:, 2] - y[:, 0]) - (x[:, 2] - x[:, 0]) * (y[:, 1] - y[:, 0])
+    x, y, nearness, area = (array[area < 0] for array in (x, y, nearness, area))
+    first = np.ceil(np.stack([x.min(1), y.min(1)], 1)).astype(np.int64)
+    last = np.floor(np.stack([x.max(1), y.max(1)], 1)).astype(np.int64)
+    first, last = np.maximum(first, 0), np.minimum(last, size - 1)
+    buffer = torch.zeros(size * size, dtype=torch.float64)
+    for step in np.ndindex(*(np.max(last - first, axis=0, initial=-1) + 1)):
+        here = np.flatnonzero((first + step <= last).all(1))
+        pixel = first[here] + step
+        a, b = (
+            (x[here, k] - pixel[:, 0]) * (y[here, m] - pixel[:, 1])
+            - (x[here, m] - pixel[:, 0]) * (y[here, k] - pixel[:, 1])
+            for k, m in ((1, 2), (2, 0))
+        )
+        a, b = a / area[here], b / area[here]
+        inside = (a >= 0) & (b >= 0) & (a + b <= 1)
+        shares = np.stack([a, b, 1 - a - b], 1)[inside]
+        values = (shares * nearness[here[inside]]).sum(1)
+        index = pixel[inside] @ np.array([1, size])
+        buffer.scatter_reduce_(0, torch.from_numpy(index), torch.from_numpy(values), "amax")
+    drawn = buffer.numpy().reshape(size, size)
+    return np.where(drawn > 0, distance - 1 / np.where(drawn > 0, drawn, 1), -np.inf).astype(np.float32)
+
+
+def border_distance(depth: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """(S, S) float32: distance in the picture from each pixel to the nearest border, 0 on one.
+
+    Borders are the pixels outside of ``mask`` (S, S) bool or beside the mesh, and both sides of every step in its
+    ``depth`` (S, S), where one part of the body hides another.
+    """
+    pixel = 2 / len(depth)
+    there = mask & np.isfinite(depth)
+    depth = np.where(there, depth, 0)
+    for axis in range(2):
+        step = np.abs(np.diff(depth, axis=axis)) > _least_step(len(depth))
+        before, after = [(0, 0), (0, 0)], [(0, 0), (0, 0)]
+        before[axis], after[axis] = (1, 0), (0, 1)
+        there = there & ~np.pad(step, before) & ~np.pad(step, after)
+    framed = np.pad(there, 1).astype(np.uint8)  # beyond the picture nothing is known
+    return cv2.distanceTransform(framed, cv2.DIST_L2, 5)[1:-1, 1:-1] * np.float32(pixel)
+
+
+def photo_weights(
+    vertices: np.ndarray, normals: np.ndarray, depth: np.ndarray, inset: np.ndarray, distance: float
+) -> np.ndarray:
+    """(V,) float32 0..1: how much the photo is to be believed at each vertex.
+
+    It falls smoothly to 0 where the surface turns away from the camera and towards every border, so there is no seam;
+    behind another part of the body it is 0. ``depth`` and ``inset`` are those of :func:`depth_map` and
+    :func:`border_distance`.
+    """
+    towards = np.array([0, 0, distance]) - vertices
+    facing = (normals * towards).sum(1) / np.linalg.norm(towards, axis=1)
+    at = _projected(vertices, distance)
+    nearest = cv2.dilate(depth, np.ones((3, 3), np.uint8))
+    behind = sample(nearest[..., None], at, "nearest")[:, 0] - vertices[:, 2]
+    weights = _smoothstep(facing, *FACING) * _smoothstep(sample(inset[..., None], at)[:, 0], 0, BORDER)
+    step = _least_step(len(depth))
+    return (weights * (1 - _smoothstep(behind, step, 2 * step))).astype(np.float32)
+
+
+def extended(colour: np.ndarray, good: np.ndarray) -> np.ndarray:
+    """``colour`` (S, S, 3) float32 with that of the nearest ``good`` (S, S) pixel at all others."""
+    if not good.any():
+        return colour
+    _, label = cv2.distanceTransformWithLabels((~good).astype(np.uint8), cv2.DIST_L2, 5, labelType=cv2.DIST_LABEL_PIXEL)
+    source = np.zeros(label.max() + 1, np.int64)
+    source[label[good]] = np.flatnonzero(good)
+    return colour.reshape(-1, 3)[source[label]]
+
+
+def transferred(
+    guide: np.ndarray, target: np.ndarray, sharp: np.ndarray, weight: np.ndarray, at: np.ndarray
+) -> np.ndarray:
+    """``sharp`` (N, 3) put through the affine functions that, around each place, best make ``target`` of ``guide``.
+
+    All (N, 3) encoded colour at the places ``at`` (N, 2), which count by ``weight`` (N,). Least squares with a ridge
+    towards the identity: where the guide is flat, nothing is known of contrast, and the photo's stays as it is.
+    """
+    one = np.ones((len(at), 1))
+    inputs = np.concatenate([guide, one], 1)
+    products = inputs[:, :, None] * np.concatenate([inputs, target], 1)[:, None]
+    moments = local_mean(products.reshape(-1, 28), weight, at, NEIGHBOURHOOD).reshape(-1, 4, 7)
+    ridge = RIDGE * np.diag([1.0, 1.0, 1.0, 0.0])
+    functions = np.linalg.solve(moments[..., :4] + ridge, moments[..., 4:] + ridge[:, :3])
+    functions = local_mean(functions.reshape(-1, 12), weight, at, NEIGHBOURHOOD).reshape(-1, 4, 3)
+    return np.einsum("ni,nij->nj", np.concatenate([sharp, one], 1), functions)
+
+
+def local_mean(values: np.ndarray, weight: np.ndarray, at: np.ndarray, reach: float) -> np.ndarray:
+    """(N, C) float64: the mean of ``values`` (N, C) around each place ``at`` (N, 2), counted by ``weight`` (N,) > 0 and
+    a Gaussian of standard deviation ``reach`` in the picture; by way of a grid."""
+    size = max(1, round(2 * CELLS_PER_REACH / reach))
+    cell = np.clip(((at + 1) * size / 2).astype(np.int64), 0, size - 1) @ np.array([1, size])
+    weighted = np.concatenate([values * weight[:, None], weight[:, None]], 1)
+    sums = np.stack([np.bincount(cell, column, size * size) for column in weighted.T], 1).reshape(size, size, -1)
+    near = sample(cv2.GaussianBlur(sums, (0, 0), CELLS_PER_REACH, borderType=cv2.BORDER_CONSTANT), at)
+    return near[:, :-1] / near[:, -1:]
+
+
+def sample(image: np.ndarray, at: np.ndarray, mode: str = "bilinear") -> np.ndarray:
+    """(N, C) values of ``image`` (S, S, C) at places ``at`` (N, 2) in [-1, 1], x right, y down; its edge goes on."""
+    planes = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None]
+    grid = torch.from_numpy(at.astype(image.dtype))[None, None]
+    values = torch.nn.functional.grid_sample(planes, grid, mode=mode, padding_mode="border", align_corners=False)
+    return values[0, :, 0].T.numpy()
+
+
+def _least_step(size: int) -> float:
+    """Difference in depth from pixel to pixel of a picture of ``size`` that one surface does not make."""
+    return TOLERANCE + STEEP * 2 / size
+
+
+def _projected(points: np.ndarray, distance: float) -> np.ndarray:
+    """Places (N, 2) in the picture, -1..1, x right, y down, of ``points`` (N, 3)."""
+    return project(torch.from_numpy(points), distance).numpy() * np.array([1, -1], points.dtype)
+
+
+def _smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
+    """0 up to ``low``, 1 from ``high`` on, between them a cubic without a kink."""
+    t = np.clip((x - low) / (high - low), 0, 1)
+    return t * t * (3 - 2 * t)
+
+
+def _encode(linear: np.ndarray) -> np.ndarray:
+    """Linear to sRGB-encoded (IEC 61966-2-1); beyond 1, where the shading was taken too dark, the curve goes on."""
+    x = np.maximum(linear, 0)
+    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-9) ** (1 / 2.4) - 0.055)
+
+
+def _decode(encoded: np.ndarray) -> np.ndarray:
+    """sRGB-encoded to linear."""
+    return srgb_to_linear(torch.from_numpy(encoded)).numpy()

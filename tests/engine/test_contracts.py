@@ -1,0 +1,26 @@
+"""The request as it is kept on the created object."""
+
+import json
+
+import pytest
+
+from phorhum_blender.engine.contracts import Request
+
+
+@pytest.mark.parametrize(
+    "request_", [Request("a.jpg"), Request("a.jpg", photo_detail=False), Request("a.jpg", box=(1.0, 2.0, 3.5, 4.0))]
+)
+def test_a_request_survives_json(request_):
+    assert Request.from_json(json.loads(json.dumps(request_.to_json()))) == request_
+
+
+def test_a_request_from_before_photo_detail_gets_the_default():
+    stored = Request("a.jpg", resolution=64).to_json()
+    del stored["photo_detail"]
+    assert Request.from_json(stored) == Request("a.jpg", resolution=64, photo_detail=True)
+
+
+@pytest.mark.parametrize("change", [{"photo_details": True}, {"version": 99}])
+def test_unknown_fields_and_versions_are_refused(change):
+    with pytest.raises(ValueError):
+        Request.from_json({**Request("a.jpg").to_json(), **change})
