@@ -31,15 +31,15 @@ from phorhum_blender.engine.detector import FORMAT, Detector, build_network, ten
 from training.detector_scenes import Scene, SceneMaker, SceneStream, cutout_paths
 
 MASK_STRIDE = 4  # the prototypes' cells, in network pixels
-SCENE_SIZE = 256  # side of the pictures as they are made, pixels
-SIZES = (160, 192, 224, 256)  # sides at which the network sees them, drawn anew for each batch
+SCENE_SIZE = 288  # side of the pictures as they are made, pixels
+SIZES = (192, 224, 256, 288)  # sides at which the network sees them, drawn anew for each batch
 BATCH = 8
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 5e-4
 WARM_UP = 0.02  # part of the run
 EMA_DECAY = 0.999
 CHECKPOINT_SECONDS = 300
-INFERENCE_SIZE = 224
+INFERENCE_SIZE = 288
 THRESHOLD = 0.3
 
 # YOLO11's layout (ultralytics, AGPL-3.0) at a quarter of its width, with one class and narrower mask prototypes.
