@@ -3,14 +3,16 @@
 A sample is one person in one pose from one camera: albedo, normals, depth (front and back), radiance transfer, points
 with signed distance, surface points. Light, background, photo effects and mirroring are put on in training.
 
-    python -m training.cache --assets ../shared/assets --out CACHE --first 0 --count 2000
+    python -m training.cache --assets ../shared/assets --out CACHE --first 0 --count 2000 --processes 4
 """
 
 from __future__ import annotations
 
 import argparse
+import multiprocessing
 import os
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,15 +23,16 @@ from scipy.spatial.transform import Rotation
 
 from training.render import Hits, Scene, pixel_rays, radiance_transfer, sphere_directions
 from training.retarget import retarget, skin
-from training.subjects import Subject, list_subjects, load_poses, load_subject, recolour
+from training.subjects import HELD_OUT_GROUPS, Subject, list_subjects, load_poses, load_subject, recolour
 
 SIZE = 256  # pixels a side
 EXTERIOR_POINTS = 20_000  # surface points that stand for the outer surface
 SURFACE_POINTS = 3_000  # of these, kept
 NEAR_POINTS, RAY_POINTS, BOX_POINTS = 3_500, 2_000, 1_000
+VIEWS = 2  # of a posed person
+POINT_STEP, NORMAL_STEP = 1 / 8192, 1 / 127  # of stored points (crop units) and normals
 BOX = np.array([[-1.1, -1.1, -0.9], [1.1, 1.1, 0.9]])  # crop units
 MAKEHUMAN_SHARE = float(os.environ.get("PHORHUM_MAKEHUMAN_SHARE", "0.3"))
-HELD_OUT_GROUPS = ("seen garments", "unseen garments", "rocketbox")
 STANDARD_HEIGHT = 1.70  # metres: errors are given for a person of this height
 
 
@@ -155,12 +158,14 @@ def exterior(scene: Scene, rng: np.random.Generator, count: int) -> Hits:
     low, high = scene.vertices.min(0), scene.vertices.max(0)
     corner = scene.vertices[scene.faces]
     area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
-    pick = rng.choice(len(area), count * 2, p=area / area.sum())
-    weight = rng.dirichlet([1, 1, 1], count * 2)
-    target = (corner[pick] * weight[:, :, None]).sum(1)
-    direction = rng.normal(size=(count * 2, 3))
+    tried = count + count // 10  # a few rays leave through the holes of hair cards
+    pick = np.searchsorted(np.cumsum(area), rng.uniform(0, area.sum(), tried)).clip(max=len(area) - 1)
+    u, v = rng.random((2, tried, 1), dtype=np.float32)
+    u, v = np.where(u + v > 1, 1 - u, u), np.where(u + v > 1, 1 - v, v)
+    target = corner[pick, 0] * (1 - u - v) + corner[pick, 1] * u + corner[pick, 2] * v
+    direction = rng.standard_normal((tried, 3), dtype=np.float32)
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
-    origin = target - direction * (np.linalg.norm(high - low) + 0.1)
+    origin = target - direction * np.float32(np.linalg.norm(high - low) + 0.1)
     hits = scene.cast(origin, direction)
     keep = np.flatnonzero(hits.hit)[:count]
     return Hits(hits.hit[keep], hits.position[keep], hits.normal[keep], hits.albedo[keep])
@@ -172,7 +177,8 @@ def signed_distance(scene: Scene, outer: Hits, points: np.ndarray) -> np.ndarray
     The sign is the generalised winding number's (Jacobson et al., 2013), which bears hair cards, open garments and
     layered clothes; the size is the distance to the outer surface only, so layers beneath clothes do not count.
     """
-    distance, index = cKDTree(outer.position).query(points)
+    # points spread evenly: a tree that is not balanced is as good, and for those far away several times as fast
+    distance, index = cKDTree(outer.position, balanced_tree=False, compact_nodes=False).query(points)
     plane = np.abs(((points - outer.position[index]) * outer.normal[index]).sum(1))
     spacing = 0.02
     size = np.where(distance < spacing, plane, np.sqrt(np.maximum(distance**2 - (spacing / 3) ** 2, 0)))
@@ -181,21 +187,25 @@ def signed_distance(scene: Scene, outer: Hits, points: np.ndarray) -> np.ndarray
 
 
 def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarray]:
-    """All arrays of one sample; picture arrays hold only the pixels of ``pixel`` (see :func:`load_sample`)."""
+    """All arrays of one sample, as they are stored; see :func:`load_sample`, which lays them out.
+
+    Picture arrays hold only the pixels of ``pixel`` (N,), each row * 256 + column.
+    """
     scene, distance = placed.scene(), placed.distance
     low, high = _pixel_window(scene.vertices, distance)
     window = (low[0], low[1], high[0], high[1])
     fine = tuple(2 * k for k in window)
     plane, direction = pixel_rays(2 * SIZE, distance, fine)
     shape = (fine[3] - fine[1], fine[2] - fine[0])
-    near = scene.cast(plane - direction * 3, direction)
-    albedo, alpha = _supersample(near, shape)
+    albedo, alpha = _supersample(scene.see(plane - direction * 3, direction), shape)
     plane, direction = pixel_rays(SIZE, distance, window)
     front = scene.cast(plane - direction * 3, direction)
     back = scene.cast(plane + direction * 3, -direction)
     seen = np.flatnonzero((alpha > 0) | front.hit)
     centre_albedo = np.where(alpha[seen, None] > 0, albedo[seen], front.albedo[seen])
-    axes = Rotation.random(random_state=rng.integers(2**31)).apply(sphere_directions(64))
+    # a random rotation; scipy's own takes its seed by other names in other versions
+    quaternion = np.random.RandomState(rng.integers(2**31)).normal(size=4)
+    axes = Rotation.from_quat(quaternion).apply(sphere_directions(64))
     transfer = np.zeros((len(seen), 9), np.float32)
     lit = front.hit[seen]
     transfer[lit] = radiance_transfer(scene, front.position[seen[lit]], front.normal[seen[lit]], axes)
@@ -203,10 +213,10 @@ def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarra
     pixel = (seen // width + window[1]) * SIZE + seen % width + window[0]
 
     outer = exterior(scene, rng, EXTERIOR_POINTS)
-    points = _sample_points(outer, front, back, direction, rng)
+    points = np.round(_sample_points(outer, front, back, direction, rng) / POINT_STEP).astype(np.int16)
     keep = rng.permutation(len(outer.position))[:SURFACE_POINTS]
     return {
-        "pixel": pixel.astype(np.int32),
+        "pixel": pixel.astype(np.uint16),
         "alpha": alpha[seen].astype(np.uint8),
         "albedo": centre_albedo.astype(np.uint8),
         "hit": front.hit[seen] & back.hit[seen],
@@ -216,10 +226,10 @@ def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarra
         "albedo_back": back.albedo[seen],
         "normal_back": np.round(back.normal[seen] * 127).astype(np.int8),
         "transfer": transfer.astype(np.float16),
-        "points": points.astype(np.float32),
-        "distance": signed_distance(scene, outer, points).astype(np.float32),
-        "surface": outer.position[keep].astype(np.float32),
-        "surface_normal": outer.normal[keep].astype(np.float32),
+        "points": points,
+        "distance": signed_distance(scene, outer, points * POINT_STEP).astype(np.float16),
+        "surface": np.round(outer.position[keep] / POINT_STEP).astype(np.int16),
+        "surface_normal": np.round(outer.normal[keep] / NORMAL_STEP).astype(np.int8),
         "surface_albedo": outer.albedo[keep],
         "camera": np.array([distance, placed.unit], np.float32),
         "kind": np.array(placed.subject.kind),
@@ -233,13 +243,14 @@ def _pixel_window(vertices: np.ndarray, distance: float) -> tuple[np.ndarray, np
     return low, np.clip(np.ceil(pixel.max(0)).astype(int) + 1, low + 1, SIZE)
 
 
-def _supersample(hits: Hits, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+def _supersample(colour: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
+    """Mean colour (N, 3) of what is covered of each 2 x 2 rays of ``colour`` (4N, 4), and its cover (N,) 0..255."""
     rows, columns = shape
-    blocks = (rows // 2, 2, columns // 2, 2)
-    cover = hits.hit.reshape(blocks).astype(np.float32)
-    colour = hits.albedo.reshape(*blocks, 3).astype(np.float32) * cover[..., None]
+    blocks = colour.reshape(rows // 2, 2, columns // 2, 2, 4)
+    cover = blocks[..., 3] > 0
     total = cover.sum((1, 3))
-    albedo = colour.sum((1, 3)) / np.maximum(total, 1)[..., None]
+    # colours are zero where nothing is covered
+    albedo = blocks[..., :3].sum((1, 3), dtype=np.float32) / np.maximum(total, 1)[..., None]
     return albedo.reshape(-1, 3), total.reshape(-1) * (255 / 4)
 
 
@@ -253,17 +264,23 @@ def _sample_points(outer: Hits, front: Hits, back: Hits, direction: np.ndarray, 
     z = rng.uniform(back.position[ray, 2] - 0.3, front.position[ray, 2] + 0.3)
     along = front.position[ray] + direction[ray] * ((z - front.position[ray, 2]) / direction[ray, 2])[:, None]
     box = rng.uniform(BOX[0], BOX[1], (BOX_POINTS, 3))
-    return np.concatenate([near, along, box]).astype(np.float64)
+    return np.concatenate([near, along, box])
 
 
 def load_sample(path: Path) -> dict[str, np.ndarray]:
     """Reads a sample and lays its pixels out as 256 x 256 pictures (rows from the top).
 
     albedo, albedo_back (S, S, 3) uint8 sRGB; alpha (S, S) uint8; normal, normal_back (S, S, 3) int8 / 127;
-    front, back (S, S) float16 z in crop units where hit (S, S) bool; transfer (S, S, 9) float16.
+    front, back (S, S) float16 z in crop units where hit (S, S) bool; transfer (S, S, 9) float16; points (P, 3) and
+    surface (Q, 3) float32 crop units, distance (P,) and surface_normal (Q, 3) float32, surface_albedo (Q, 3) uint8
+    sRGB; camera (2,): distance in crop units, metres of a 1.70 m person per crop unit.
     """
     with np.load(path) as data:
         sample = {key: data[key] for key in data.files}
+    for key, step in (("points", POINT_STEP), ("surface", POINT_STEP), ("surface_normal", NORMAL_STEP)):
+        if sample[key].dtype.kind == "i":  # older samples have floats
+            sample[key] = sample[key].astype(np.float32) * np.float32(step)
+    sample["distance"] = sample["distance"].astype(np.float32)
     pixel = sample.pop("pixel")
     for key in PICTURES:
         values = sample[key]
@@ -276,14 +293,20 @@ def load_sample(path: Path) -> dict[str, np.ndarray]:
 PICTURES = ("alpha", "albedo", "hit", "normal", "front", "back", "albedo_back", "normal_back", "transfer")
 
 
-def random_placed(seed: int, assets: Path, held_out: bool = False) -> list[tuple[Placed, np.random.Generator]]:
-    """Two views of one random posed person of one side of the split, the same for the same seed."""
+def random_placed(
+    seed: int, assets: Path, held_out: bool = False, views: int = VIEWS
+) -> list[tuple[Placed, np.random.Generator]]:
+    """Views of one random posed person of one side of the split, each with the generator that draws its sample.
+
+    The same for the same seed; each view is the same however many there are.
+    """
     rng = np.random.default_rng(seed)
     subject = held_out_subject(rng, assets) if held_out else random_subject(rng, assets)
     posed = pose_subject(subject, random_pose(rng, assets, held_out))
     if rng.random() < 0.5:
         subject, posed = mirrored(subject, posed)
-    return [(place(subject, posed, **random_view(rng)), rng) for _ in range(2)]
+    generators = [np.random.default_rng([seed, view]) for view in range(views)]
+    return [(place(subject, posed, **random_view(rng)), rng) for rng in generators]
 
 
 def mirrored(subject: Subject, posed: np.ndarray) -> tuple[Subject, np.ndarray]:
@@ -292,28 +315,73 @@ def mirrored(subject: Subject, posed: np.ndarray) -> tuple[Subject, np.ndarray]:
     return flipped, posed * np.array([-1.0, 1, 1])
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--assets", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--first", type=int, default=0)
-    parser.add_argument("--count", type=int, default=1000, help="people; each gives two samples")
-    parser.add_argument("--step", type=int, default=1, help="every how many seeds (for several processes)")
-    parser.add_argument("--held-out", action="store_true", help="people and poses that training never sees")
-    args = parser.parse_args()
-    args.out.mkdir(parents=True, exist_ok=True)
-    start, made = time.time(), 0
-    for seed in range(args.first, args.first + args.count, args.step):
-        paths = [args.out / f"{seed:07d}_{k}.npz" for k in range(2)]
-        if all(p.exists() for p in paths):
-            continue
-        for path, (placed, rng) in zip(paths, random_placed(seed, args.assets, args.held_out), strict=True):
+@dataclass(frozen=True)
+class Job:
+    """What a process makes of each seed it is given."""
+
+    assets: Path
+    out: Path
+    views: int
+    held_out: bool
+
+    def __call__(self, seed: int) -> int:
+        """Writes the samples of one person that are not there yet; returns how many."""
+        paths = [self.out / f"{seed:07d}_{k}.npz" for k in range(self.views)]
+        if all(path.exists() for path in paths):
+            return 0
+        made = 0
+        for path, (placed, rng) in zip(paths, random_placed(seed, self.assets, self.held_out, self.views), strict=True):
+            if path.exists():
+                continue
             partial = path.with_suffix(".part")
             with open(partial, "wb") as file:
                 np.savez(file, **make_sample(placed, rng))
             os.replace(partial, path)
             made += 1
-        if made % 100 == 0:
+        return made
+
+
+def run(job: Job, seeds: range, processes: int = 1) -> Iterator[int]:
+    """Does ``job`` for all ``seeds``; yields how many samples each made, in the order in which they are ready."""
+    job.out.mkdir(parents=True, exist_ok=True)
+    if processes == 1:
+        yield from map(job, seeds)
+        return
+    for name in ("IGL_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+        os.environ.setdefault(name, "1")  # the new processes inherit it
+    context = multiprocessing.get_context("spawn")
+    with context.Pool(processes, initializer=_one_thread) as pool:
+        yield from pool.imap_unordered(job, seeds)
+
+
+def _one_thread() -> None:
+    """Keeps embree's scheduler to this one thread: it counts, once, the cores that its first scene may use."""
+    if not hasattr(os, "sched_setaffinity"):
+        return  # not Linux: only slower
+    cores = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, {min(cores)})
+    corner, uv = np.eye(3), np.zeros((1, 2))
+    face, grey = np.array([[0, 1, 2]]), np.full((1, 1, 4), 128, np.uint8)
+    Scene(corner, face, uv, np.zeros_like(face), np.zeros(1, int), (grey,)).cast(corner * 2, -corner)
+    os.sched_setaffinity(0, cores)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--assets", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--first", type=int, default=0, help="seed of the first person")
+    parser.add_argument("--count", type=int, default=1000, help="people")
+    parser.add_argument("--views", type=int, default=VIEWS, help="samples of each person")
+    parser.add_argument("--processes", type=int, default=1)
+    parser.add_argument("--held-out", action="store_true", help="people and poses that training never sees")
+    args = parser.parse_args()
+    job = Job(args.assets, args.out, args.views, args.held_out)
+    start, made, told = time.time(), 0, 0
+    for count in run(job, range(args.first, args.first + args.count), args.processes):
+        made += count
+        if made >= told + 100:
+            told = made
             print(f"{made} samples, {made / (time.time() - start):.2f} a second", flush=True)
 
 

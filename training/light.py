@@ -16,6 +16,7 @@ os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # read by cv2 when it is
 import cv2  # noqa: E402
 
 ENVIRONMENT_SIZE = (384, 768)  # rows, columns of the kept maps
+ENVIRONMENT_SUFFIXES = (".hdr", ".exr")
 
 
 def sh_basis(n: np.ndarray) -> np.ndarray:
@@ -48,12 +49,16 @@ def load_environments(assets: Path) -> tuple[np.ndarray, ...]:
     """All environment maps as linear float32 (384, 768, 3) lat-long pictures, row 0 up."""
     maps = []
     for path in sorted((assets / "hdri").iterdir()):
-        if path.suffix not in {".hdr", ".exr"}:
-            continue
-        picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., :3][..., ::-1].astype(np.float32)
-        rows, columns = ENVIRONMENT_SIZE
-        maps.append(np.maximum(cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA), 0))
+        if path.suffix in ENVIRONMENT_SUFFIXES:
+            maps.append(read_environment(path))
     return tuple(maps)
+
+
+def read_environment(path: Path) -> np.ndarray:
+    """One environment map (.hdr, .exr) as a linear float32 (384, 768, 3) lat-long picture, row 0 up."""
+    picture = cv2.imread(str(path), cv2.IMREAD_UNCHANGED)[..., :3][..., ::-1].astype(np.float32)
+    rows, columns = ENVIRONMENT_SIZE
+    return np.maximum(cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA), 0)
 
 
 @cache

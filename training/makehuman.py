@@ -414,8 +414,13 @@ def _data_folder() -> Path:
 @functools.lru_cache(maxsize=1)
 def load_base(cache: Path | None = None) -> Base:
     """The base mesh, from ``cache`` if it has been there, else parsed and, where given, kept there."""
+    return _unpack_base(base_arrays(cache))
+
+
+def base_arrays(cache: Path | None = None) -> dict[str, np.ndarray]:
+    """The base mesh as arrays for a file, from where :func:`load_base` takes it."""
     if cache is None:
-        return _unpack_base(_parse_base(_data_folder()))
+        return _parse_base(_data_folder())
     path = cache / CACHE_NAME
     if not path.exists():
         cache.mkdir(parents=True, exist_ok=True)
@@ -423,7 +428,13 @@ def load_base(cache: Path | None = None) -> Base:
             np.savez(file, **_parse_base(_data_folder()))
         os.replace(file.name, path)  # atomic: several processes may start at once
     with np.load(path) as data:
-        return _unpack_base({key: data[key] for key in data.files})
+        return {key: data[key] for key in data.files}
+
+
+def packed_base(assets: Path) -> Path | None:
+    """The ``cache`` folder in ``assets`` where they bring the base mesh along (``training.pack``)."""
+    folder = assets / "makehuman"
+    return folder if (folder / CACHE_NAME).exists() else None
 
 
 def _unpack_base(arrays: dict[str, np.ndarray]) -> Base:
@@ -945,7 +956,8 @@ def random_person(
     texture_size: int = 1024,
 ) -> Subject:
     """A random dressed person in rest pose; wears a held-out garment (``split.json``) only, and always, if asked."""
-    return build_person(sample_choice(rng, _withheld(assets), held_out), assets, cache, texture_size)
+    choice = sample_choice(rng, _withheld(assets), held_out)
+    return build_person(choice, assets, cache or packed_base(assets), texture_size)
 
 
 @functools.lru_cache(maxsize=1)

@@ -5,6 +5,7 @@ Space: crop units (see ``phorhum_blender.engine.camera``), x right, y up, z towa
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,8 +24,8 @@ class Hits:
     """First opaque hits of rays. Rows of rays that miss are all zero with ``hit`` False."""
 
     hit: np.ndarray  # (N,) bool
-    position: np.ndarray  # (N, 3)
-    normal: np.ndarray  # (N, 3) interpolated vertex normal, turned against the ray
+    position: np.ndarray  # (N, 3) float32
+    normal: np.ndarray  # (N, 3) float32 interpolated vertex normal, turned against the ray
     albedo: np.ndarray  # (N, 3) uint8 sRGB
 
 
@@ -38,50 +39,64 @@ class Scene:
         self.material, self.textures = material, textures
         self.normals = vertex_normals(self.vertices, faces)
         self.embree = rtcore_scene.EmbreeScene()
-        self._mesh = TriangleMesh(self.embree, np.ascontiguousarray(self.vertices[faces], np.float32))
+        self._mesh = TriangleMesh(self.embree, self.vertices, np.ascontiguousarray(faces, np.int32))
+        # all texels in one row, so that those of any texture are looked up at once
+        self._texels = np.concatenate([np.ascontiguousarray(t).view(np.uint32).reshape(-1) for t in textures])
+        self._texture_size = np.array([t.shape[:2] for t in textures])  # rows, columns
+        self._texture_start = np.cumsum([0, *self._texture_size.prod(1)[:-1]])
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
         """First opaque hit of each ray; ``origins``, ``directions`` (N, 3)."""
         count = len(origins)
-        hit = np.zeros(count, bool)
         position, normal = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
-        albedo = np.zeros((count, 3), np.uint8)
-        rays = np.arange(count)
-        starts, directions = origins.astype(np.float32), directions.astype(np.float32)
+        albedo = np.zeros((count, 4), np.uint8)
+        for hit, at, direction, found, rgba in self._layers(origins, directions):
+            position[hit], albedo[hit] = at, rgba
+            normal[hit] = self._normal(*found, direction)
+        return Hits(albedo[:, 3] > 0, position, normal, np.ascontiguousarray(albedo[:, :3]))
+
+    def see(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
+        """Colour (N, 4) uint8 sRGB of the first opaque hit of each ray, with alpha; all zero where there is none."""
+        albedo = np.zeros((len(origins), 4), np.uint8)
+        for hit, _, _, _, rgba in self._layers(origins, directions):
+            albedo[hit] = rgba
+        return albedo
+
+    def _layers(self, origins: np.ndarray, directions: np.ndarray) -> Iterator[tuple]:
+        """The rays that hit something opaque, from the outermost surface in: rows, positions, directions, (triangle,
+        u, v), colours (M, 4)."""
+        rays = np.arange(len(origins))
+        starts = np.ascontiguousarray(origins, np.float32)
+        directions = np.ascontiguousarray(directions, np.float32)
         for _ in range(MAX_CUT_LAYERS):
-            found = self.embree.run(starts, directions[rays], output=1)
-            ok = found["primID"] >= 0
-            if not ok.any():
-                break
+            found = self.embree.run(starts, directions, output=1)
+            ok = np.flatnonzero(found["primID"] >= 0)
             triangle, u, v = found["primID"][ok], found["u"][ok], found["v"][ok]
-            rays = rays[ok]
-            at = starts[ok] + directions[rays] * found["tfar"][ok][:, None]
+            rays, directions = rays[ok], directions[ok]
+            starts = starts[ok] + directions * found["tfar"][ok, None]
             rgba = self._texture(triangle, u, v)
-            opaque = rgba[:, 3] >= ALPHA_CUT
-            done = rays[opaque]
-            hit[done], position[done], albedo[done] = True, at[opaque], rgba[opaque, :3]
-            normal[done] = self._normal(triangle[opaque], u[opaque], v[opaque], directions[done])
-            rays, starts = rays[~opaque], at[~opaque] + directions[rays[~opaque]] * NUDGE
-            if len(rays) == 0:
+            solid = rgba[:, 3] >= ALPHA_CUT
+            opaque, cut = np.flatnonzero(solid), np.flatnonzero(~solid)
+            found_opaque = triangle[opaque], u[opaque], v[opaque]
+            yield rays[opaque], starts[opaque], directions[opaque], found_opaque, rgba[opaque]
+            if len(cut) == 0:
                 break
-        return Hits(hit, position, normal, albedo)
+            rays, directions = rays[cut], directions[cut]
+            starts = starts[cut] + directions * np.float32(NUDGE)
 
     def occluded(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """(N,) bool: something lies along the ray. Cut-outs count as solid: hair shades."""
-        return self.embree.run(origins.astype(np.float32), directions.astype(np.float32), query="OCCLUDED") >= 0
+        origins, directions = (np.ascontiguousarray(x, np.float32) for x in (origins, directions))
+        return self.embree.run(origins, directions, query="OCCLUDED") >= 0
 
     def _texture(self, triangle: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         corner = self.uv[self.face_uv[triangle]]
         uv = corner[:, 0] * (1 - u - v)[:, None] + corner[:, 1] * u[:, None] + corner[:, 2] * v[:, None]
-        rgba = np.zeros((len(triangle), 4), np.uint8)
         which = self.material[triangle]
-        for k, texture in enumerate(self.textures):
-            mine = which == k
-            height, width = texture.shape[:2]
-            x = np.clip((uv[mine, 0] % 1.0001) * width, 0, width - 1).astype(np.int64)
-            y = np.clip((1 - uv[mine, 1] % 1.0001) * height, 0, height - 1).astype(np.int64)
-            rgba[mine] = texture[y, x]
-        return rgba
+        height, width = self._texture_size[which].T
+        x = np.clip((uv[:, 0] % 1.0001) * width, 0, width - 1).astype(np.int64)
+        y = np.clip((1 - uv[:, 1] % 1.0001) * height, 0, height - 1).astype(np.int64)
+        return self._texels[self._texture_start[which] + y * width + x].view(np.uint8).reshape(-1, 4)
 
     def _normal(self, triangle: np.ndarray, u: np.ndarray, v: np.ndarray, direction: np.ndarray) -> np.ndarray:
         corner = self.normals[self.faces[triangle]]
@@ -111,7 +126,7 @@ def pixel_rays(size: int, distance: float, window: tuple[int, int, int, int]) ->
     gx, gy = np.meshgrid(x, y)
     plane = np.stack([gx, gy, np.zeros_like(gx)], -1).reshape(-1, 3)
     direction = plane - np.array([0, 0, distance])
-    return plane, direction / np.linalg.norm(direction, axis=1, keepdims=True)
+    return plane, direction / np.sqrt(np.einsum("ij,ij->i", direction, direction))[:, None]
 
 
 def sphere_directions(count: int) -> np.ndarray:
@@ -130,12 +145,10 @@ def radiance_transfer(scene: Scene, position: np.ndarray, normal: np.ndarray, di
     ``directions`` (D, 3), spread evenly over the sphere.
     """
     basis = sh_basis(directions) * (4 / len(directions))  # 4 pi / D, over pi
-    cosine = np.maximum(normal @ directions.T, 0)
-    start = position + normal * 4e-3
-    transfer = np.zeros((len(position), 9))
-    for k, direction in enumerate(directions):
-        lit = np.flatnonzero(cosine[:, k] > 0.02)
-        free = ~scene.occluded(start[lit], np.broadcast_to(direction, (len(lit), 3)))
-        seen = lit[free]
-        transfer[seen] += cosine[seen, k : k + 1] * basis[k]
-    return transfer
+    cosine = np.maximum(directions.astype(np.float32) @ normal.T.astype(np.float32), 0)
+    way, row = np.nonzero(cosine > 0.02)  # one direction after the other: rays that run alike are quicker
+    start = (position + normal * 4e-3).astype(np.float32)
+    shadowed = scene.occluded(start[row], directions.astype(np.float32)[way])
+    lit = np.zeros(cosine.shape, np.float32)
+    lit[way, row] = np.where(shadowed, 0, cosine[way, row])
+    return lit.T @ basis

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 
+HELD_OUT_GROUPS = ("seen garments", "unseen garments", "rocketbox")
 MOTION_STRIDE, MOTION_HELD_OUT = 5, 4  # every fifth motion file, the last of each five, is held out
 
 
