@@ -31,8 +31,8 @@ from phorhum_blender.engine.detector import FORMAT, Detector, build_network, ten
 from training.detector_scenes import Scene, SceneMaker, SceneStream, cutout_paths
 
 MASK_STRIDE = 4  # the prototypes' cells, in network pixels
-SCENE_SIZE = 288  # side of the pictures as they are made, pixels
-SIZES = (192, 224, 256, 288)  # sides at which the network sees them, drawn anew for each batch
+SCENE_SIZE = 256  # side of the pictures as they are made, pixels
+SIZES = (160, 192, 224, 256)  # sides at which the network sees them, drawn anew for each batch
 BATCH = 8
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 5e-4

@@ -88,11 +88,11 @@ class Detector:
         raise UserError(f"{file.name} is not a detector file (.safetensors or .pt).", REINSTALL)
 
     @torch.inference_mode()
-    def detect(self, rgb: np.ndarray, threshold: float | None = None) -> list[Detection]:
-        """Persons in ``rgb`` (H, W, 3) uint8 sRGB, best score first."""
+    def detect(self, rgb: np.ndarray, threshold: float | None = None, scale: float = 1.0) -> list[Detection]:
+        """Persons in ``rgb`` (H, W, 3) uint8 sRGB, best score first, seen at ``scale`` times the usual size."""
         from ultralytics.utils.nms import non_max_suppression  # not before import_ultralytics
 
-        tensor, scale, (left, top) = self._letterbox(rgb)
+        tensor, scale, (left, top) = self._letterbox(rgb, round(self.image_size * scale))
         (raw, prototypes), *_ = self.network(tensor)
         end_to_end = bool(getattr(self.network, "end2end", False))
         classes = len(self.network.names)
@@ -116,10 +116,11 @@ class Detector:
         scale = self.image_size / max(height, width) / 2
         return max(1, round(height * scale)), max(1, round(width * scale))
 
-    def _letterbox(self, rgb: np.ndarray) -> tuple[torch.Tensor, float, tuple[int, int]]:
-        """(1, 3, h, w) float 0..1, sides a multiple of 32; scale network pixels per image pixel; left, top padding."""
+    def _letterbox(self, rgb: np.ndarray, longer: int) -> tuple[torch.Tensor, float, tuple[int, int]]:
+        """(1, 3, h, w) float 0..1, ``longer`` at the most and rounded up to a multiple of 32; scale network pixels per
+        image pixel; left, top padding."""
         height, width = rgb.shape[:2]
-        scale = self.image_size / max(height, width)
+        scale = longer / max(height, width)
         h, w = max(1, round(height * scale)), max(1, round(width * scale))
         small = cv2.resize(rgb, (w, h), interpolation=cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR)
         pad_h, pad_w = -h % 32, -w % 32

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import math
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,7 @@ MIN_BOX_WIDTH = 16  # pixels
 MIN_BOX_HEIGHT = 32
 DUPLICATE = 0.7  # two masks are one person when this part of the smaller one lies in the other
 CROP_PADDING = 1.25  # side of the second look's square / longer side of the box
+LOOKS = (0.8, 0.9, 1.0, 1.1)  # sizes at which the second look sees that square, of the detector's own
 SECOND_LOOK = 0.1  # least score on the crop, where a person is known to be
 BAND = 0.02  # half width of the strip in which the edge may move / side of the crop
 WORKING_SIDE = 512  # longer side of the grid on which masks are cleaned, pixels
@@ -205,8 +207,8 @@ class _Crop:
 def _look_again(photo: Photo, persons: list[Person], index: int, detector: Detector) -> Person:
     """The person with a mask that follows the photo's edges, from a second, closer look.
 
-    The network sees the square around the person and its mirror image; the three logits are averaged, and the edge is
-    then drawn by colour. The other persons stay out.
+    The network sees the square around the person and its mirror image, each at several sizes; all logits are averaged,
+    and the edge is then drawn by colour. The other persons stay out.
     """
     person = persons[index]
     crop = _Crop.around(person.box)
@@ -215,8 +217,9 @@ def _look_again(photo: Photo, persons: list[Person], index: int, detector: Detec
     size = (side, side)
     first = _fit(crop.cut(person.mask, fill=0), size)
     logits = [np.log((first + 1e-4) / (1.0001 - first))]
-    for view, back in ((image, 1), (np.ascontiguousarray(image[:, ::-1]), -1)):
-        masks = [_fit(d.logits[:, ::back], size) for d in detector.detect(view, SECOND_LOOK)]
+    for scale, back in itertools.product(LOOKS, (1, -1)):
+        view = np.ascontiguousarray(image[:, ::back])
+        masks = [_fit(d.logits[:, ::back], size) for d in detector.detect(view, SECOND_LOOK, scale)]
         best = max(masks, key=lambda m: _mask_iou(m > 0, first > 0.5), default=None)
         if best is not None and _mask_iou(best > 0, first > 0.5) > 0.5:
             logits.append(best)
