@@ -22,7 +22,8 @@ MIN_BOX_WIDTH = 16  # pixels
 MIN_BOX_HEIGHT = 32
 DUPLICATE = 0.7  # two masks are one person when this part of the smaller one lies in the other
 CROP_PADDING = 1.25  # side of the second look's square / longer side of the box
-LOOKS = (0.8, 0.9, 1.0, 1.1)  # sizes at which the second look sees that square, of the detector's own
+FIRST_LOOKS = (0.78, 1.0)  # sizes at which the whole photo is seen, of the detector's own
+SECOND_LOOKS = (0.8, 0.9, 1.0, 1.1)  # and the square around the person
 SECOND_LOOK = 0.1  # least score on the crop, where a person is known to be
 BAND = 0.02  # half width of the strip in which the edge may move / side of the crop
 WORKING_SIDE = 512  # longer side of the grid on which masks are cleaned, pixels
@@ -64,7 +65,9 @@ def find_persons(photo: Photo, detector_path: str = "") -> list[Person]:
 
     Raises :class:`UserError` when there is none.
     """
-    detections = _without_duplicates(_detector(detector_path).detect(photo.rgb))
+    detector = _detector(detector_path)
+    seen = [detection for scale in FIRST_LOOKS for detection in detector.detect(photo.rgb, scale=scale)]
+    detections = _without_duplicates(seen)
     if not detections:
         raise UserError("No person was found in the photo.", CHOOSE_OTHERWISE)
     persons = [_person(photo, detection) for detection in detections]
@@ -217,7 +220,7 @@ def _look_again(photo: Photo, persons: list[Person], index: int, detector: Detec
     size = (side, side)
     first = _fit(crop.cut(person.mask, fill=0), size)
     logits = [np.log((first + 1e-4) / (1.0001 - first))]
-    for scale, back in itertools.product(LOOKS, (1, -1)):
+    for scale, back in itertools.product(SECOND_LOOKS, (1, -1)):
         view = np.ascontiguousarray(image[:, ::back])
         masks = [_fit(d.logits[:, ::back], size) for d in detector.detect(view, SECOND_LOOK, scale)]
         best = max(masks, key=lambda m: _mask_iou(m > 0, first > 0.5), default=None)
