@@ -26,7 +26,7 @@ import phorhum_blender  # noqa: E402
 
 PANEL_HEIGHT = 640  # pixels
 SAMPLES = 16
-# The man in full view. Named, because the detector that ships does not tell him from the bus behind him.
+# The man in full view. Named, because the detector that ships takes in more of the bus when it finds him by itself.
 SAMPLE_BOX = (48.0, 398.0, 242.0, 905.0)
 PAPER = 235  # grey behind the person, 0..255
 VIEWS = {"front": (0.0, -1.0), "side": (1.0, 0.0), "back": (0.0, 1.0)}  # where the camera stands, x and y

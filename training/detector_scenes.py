@@ -15,7 +15,14 @@ import cv2
 import numpy as np
 
 from training.cache import SIZE
-from training.light import directional_light, environment_sh, load_environments, to_linear, to_srgb
+from training.light import (
+    ENVIRONMENT_SUFFIXES,
+    directional_light,
+    environment_sh,
+    load_environments,
+    to_linear,
+    to_srgb,
+)
 
 HELD_OUT_EVERY = 20  # every n-th person of the cache is for validation only
 LEAST_VISIBLE = 0.15  # a person of whom less is seen (behind others, beyond the frame) is no label
@@ -44,7 +51,7 @@ class Scene:
 
 def environment_names(assets: Path) -> list[str]:
     """In the order of :func:`load_environments`."""
-    return [p.name for p in sorted((assets / "hdri").iterdir()) if p.suffix in {".hdr", ".exr"}]
+    return [p.name for p in sorted((assets / "hdri").iterdir()) if p.suffix in ENVIRONMENT_SUFFIXES]
 
 
 def cutout_paths(cache: Path, held_out: bool) -> list[Path]:

@@ -92,7 +92,7 @@ class Detector:
         """Persons in ``rgb`` (H, W, 3) uint8 sRGB, best score first, seen at ``scale`` times the usual size."""
         from ultralytics.utils.nms import non_max_suppression  # not before import_ultralytics
 
-        tensor, scale, (left, top) = self._letterbox(rgb, round(self.image_size * scale))
+        tensor, zoom, (left, top) = self._letterbox(rgb, round(self.image_size * scale))
         (raw, prototypes), *_ = self.network(tensor)
         end_to_end = bool(getattr(self.network, "end2end", False))
         classes = len(self.network.names)
@@ -106,7 +106,7 @@ class Detector:
         detections = []
         for row in rows.float().cpu():
             logits = torch.einsum("c,chw->hw", row[6:], prototypes[0].float())
-            box = ((row[:4].numpy() - offset) / scale).clip(0, extent)
+            box = ((row[:4].numpy() - offset) / zoom).clip(0, extent)
             grid = _without_padding(logits.numpy(), left * cells, top * cells, self.mask_grid(*rgb.shape[:2]))
             detections.append(Detection(tuple(box.tolist()), float(row[4]), _cut_to_box(grid, box / extent)))
         return detections
