@@ -94,5 +94,6 @@ class Result:
     shaded: np.ndarray  # (V, 3) float32, linear, >= 0
     camera: PhotoCamera
     lights: LightRig
+    joints: np.ndarray  # (21, 3) float32, metres, in the order of engine.skeleton.JOINTS
     report: dict[str, Any] = field(default_factory=dict)  # JSON values; see docs/architecture.md
     version: int = RESULT_VERSION

@@ -21,7 +21,8 @@ import numpy as np
 from .contracts import RESULT_VERSION, DirectionalLight, LightRig, PhotoCamera, Result
 from .errors import UserError
 
-ARRAYS = {"vertices": "f4", "faces": "i4", "normals": "f4", "albedo": "f4", "shaded": "f4"}  # (N, 3) each
+# (N, 3) each
+ARRAYS = {"vertices": "f4", "faces": "i4", "normals": "f4", "albedo": "f4", "shaded": "f4", "joints": "f4"}
 
 
 def save_mesh(result: Result, path: str | Path) -> None:

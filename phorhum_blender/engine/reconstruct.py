@@ -23,6 +23,7 @@ from .model import Encoding, PhorhumModel
 from .model.feature_extractor import DENSE_CHANNELS, dense_maps
 from .person import Person, select_person
 from .photo import Photo, load_photo
+from .skeleton import JOINTS
 from .surface import extract_surface, field_normals
 
 Progress = Callable[[str, float], None]
@@ -176,7 +177,8 @@ class Reconstructor:
             "weights_sha256": self.model.sha256,
             "warnings": warnings_about(photo, person),
         }
-        return Result(vertices, surface.faces, normals, albedo, shaded, camera, lights, report)
+        joints = np.full((len(JOINTS), 3), np.nan, np.float32)
+        return Result(vertices, surface.faces, normals, albedo, shaded, camera, lights, joints, report)
 
     def encode(self, photo: Photo, person: Person) -> Encoded:
         """Cuts the person's square out of the photo and asks G."""

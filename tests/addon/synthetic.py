@@ -16,6 +16,20 @@ RIG = LightRig(
 )
 CAMERA = PhotoCamera(position=(0.1, 1.1, 4.0), focal=900.0, principal=(250.0, 330.0), width=480, height=640)
 
+# a person with hanging arms inside of the blob, in the order of engine.skeleton.JOINTS
+JOINTS = np.array(
+    [[0, 0.95, 0], [0, 1.2, 0], [0, 1.42, 0], [0, 1.5, 0], [0, 1.7, 0]]
+    + [
+        [side * x, y, z]
+        for x, y, z in (
+            (0.17, 1.36, 0), (0.22, 1.1, 0), (0.24, 0.85, 0.02), (0.24, 0.77, 0.04),
+            (0.1, 0.9, 0), (0.1, 0.5, 0.02), (0.1, 0.1, -0.02), (0.1, 0.03, 0.1),
+        )
+        for side in (1, -1)
+    ],
+    np.float32,
+)  # fmt: skip
+
 
 def shading(normals: np.ndarray) -> np.ndarray:
     """(N, 3) unit normals in scene space to (N, 3) linear shading under :data:`RIG`."""
@@ -39,7 +53,7 @@ def blob(rings: int = 48, segments: int = 64) -> Result:
     tone = vertices[:, 1:2] / 1.7
     albedo = (np.array([[0.6, 0.2, 0.1]]) * tone + np.array([[0.1, 0.3, 0.5]]) * (1 - tone)).astype(np.float32)
     shaded = (albedo * shading(normals)).astype(np.float32)
-    return Result(vertices, faces, normals, albedo, shaded, CAMERA, RIG, {"seconds": 1.0})
+    return Result(vertices, faces, normals, albedo, shaded, CAMERA, RIG, JOINTS, {"seconds": 1.0})
 
 
 def _sphere_faces(rings: int, segments: int) -> np.ndarray:

@@ -33,6 +33,7 @@ def octahedron(report=None):
         shaded=albedo * 1.5,
         camera=PhotoCamera((0.0, 0.9, math.pi), 1000.5, (320.25, 240.75), 640, 480),
         lights=LightRig(light, light, (0.1, 0.2, 0.3), tuple((i / 7, 0.0, -1e-9) for i in range(9))),
+        joints=np.arange(63, dtype=np.float32).reshape(21, 3) / 63,
         report=report or {},
     )
 
