@@ -157,8 +157,8 @@ def training_views(assets: Path, count: int) -> list[DepthView]:
     for seed in range(count):
         rng = np.random.default_rng([1, seed])
         subject = load_subject(assets, *people[rng.integers(len(people))])
-        posed = pose_subject(subject, random_pose(rng, assets))
-        views.append(depth_view(place(subject, posed, **random_view(rng))))
+        posed, joints = pose_subject(subject, random_pose(rng, assets))
+        views.append(depth_view(place(subject, posed, joints, **random_view(rng))))
     return views
 
 

@@ -13,7 +13,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import igl
@@ -22,7 +22,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from training.render import Hits, Scene, pixel_rays, radiance_transfer, sphere_directions
-from training.retarget import retarget, skin
+from training.retarget import bone_of_vertices, retarget, skeleton_joints, skin, vary
 from training.subjects import HELD_OUT_GROUPS, Subject, list_subjects, load_poses, load_subject, recolour
 
 SIZE = 256  # pixels a side
@@ -44,21 +44,24 @@ class Placed:
     vertices: np.ndarray  # (V, 3) crop units
     distance: float  # crop units
     unit: float  # metres of a 1.70 m person per crop unit
+    joints: np.ndarray  # (21, 3) crop units, in the order of engine.skeleton.JOINTS
 
     def scene(self) -> Scene:
         s = self.subject
         return Scene(self.vertices, s.faces, s.uv, s.face_uv, s.material, s.textures)
 
 
-def pose_subject(subject: Subject, pose: np.ndarray) -> np.ndarray:
-    """Posed vertices (V, 3), metres, z up."""
+def pose_subject(subject: Subject, pose: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Posed vertices (V, 3) and joints (21, 3) in the order of engine.skeleton.JOINTS; metres, z up."""
     transform = retarget(subject.kind, subject.bone_name, subject.bone_head, subject.bone_parent, pose)
-    return skin(subject.vertices, subject.bone_index, subject.bone_weight, transform)
+    vertices = skin(subject.vertices, subject.bone_index, subject.bone_weight, transform)
+    return vertices, skeleton_joints(subject, transform)
 
 
 def place(
     subject: Subject,
     posed: np.ndarray,
+    joints: np.ndarray,
     yaw: float,
     pitch: float = 0.0,
     roll: float = 0.0,
@@ -66,12 +69,12 @@ def place(
     padding: float = 1.18,
     shift: tuple[float, float] = (0.0, 0.0),
 ) -> Placed:
-    """Puts a posed person before a camera as a detector's crop shows it.
+    """Puts a posed person, of vertices ``posed`` and ``joints``, before a camera as a detector's crop shows it.
 
     Angles in degrees (yaw 0 = facing the camera), ``distance`` in metres, ``padding`` as the crop's, ``shift`` of the
     crop's centre in fractions of its half side.
     """
-    view = posed[:, [0, 2, 1]] * np.array([1, 1, -1])  # z up, facing -y  ->  y up, facing +z
+    view = np.concatenate([posed, joints])[:, [0, 2, 1]] * np.array([1, 1, -1])  # z up, facing -y  ->  y up, facing +z
     # first about the person's own vertical, then the camera's tilt and roll
     turn = (
         Rotation.from_euler("z", roll, degrees=True)
@@ -81,14 +84,17 @@ def place(
     view = view @ turn.T
     view -= surface_centre(view, subject.faces)
     centre = np.zeros(2)
+    surface = view[: len(posed)]
     for _ in range(8):
-        seen = (view[:, :2] - centre) * (distance / (distance - view[:, 2]))[:, None]
+        seen = (surface[:, :2] - centre) * (distance / (distance - surface[:, 2]))[:, None]
         low, high = seen.min(0), seen.max(0)
         centre += (low + high) / 2
     half = (high - low).max() / 2 * padding
     view[:, :2] -= centre + np.array(shift) * half
     height = np.ptp(subject.vertices[:, 2])
-    return Placed(subject, view / half, distance / half, half * STANDARD_HEIGHT / height)
+    view /= half
+    unit = half * STANDARD_HEIGHT / height
+    return Placed(subject, view[: len(posed)], distance / half, unit, view[len(posed) :])
 
 
 def surface_centre(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -117,11 +123,15 @@ def random_subject(rng: np.random.Generator, assets: Path) -> Subject:
 
 
 def random_pose(rng: np.random.Generator, assets: Path, held_out: bool = False) -> np.ndarray:
-    """A motion-capture pose (22, 3): as they occur, or one of those spread far apart; half of them standing relaxed."""
+    """A motion-capture pose (22, 3): as they occur, or one of those spread far apart; half of them standing relaxed.
+    Training varies it, half of the time with the arms of another."""
     poses = load_poses(assets, held_out, spread=rng.random() < 0.2)
-    if rng.random() < 0.5:
-        poses = poses[standing(poses)]
-    return poses[rng.integers(len(poses))]
+    some = poses[standing(poses)] if rng.random() < 0.5 else poses
+    pose = some[rng.integers(len(some))]
+    if held_out:
+        return pose
+    arms_of = poses[rng.integers(len(poses))] if rng.random() < 0.5 else pose
+    return vary(pose, arms_of, rng)
 
 
 def standing(poses: np.ndarray) -> np.ndarray:
@@ -168,7 +178,7 @@ def exterior(scene: Scene, rng: np.random.Generator, count: int) -> Hits:
     origin = target - direction * np.float32(np.linalg.norm(high - low) + 0.1)
     hits = scene.cast(origin, direction)
     keep = np.flatnonzero(hits.hit)[:count]
-    return Hits(hits.hit[keep], hits.position[keep], hits.normal[keep], hits.albedo[keep])
+    return Hits(*(values[keep] for values in vars(hits).values()))
 
 
 def signed_distance(scene: Scene, outer: Hits, points: np.ndarray) -> np.ndarray:
@@ -212,6 +222,8 @@ def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarra
     width = window[2] - window[0]
     pixel = (seen // width + window[1]) * SIZE + seen % width + window[0]
 
+    part = bone_of_vertices(placed.subject)[scene.faces[:, 0]]
+
     outer = exterior(scene, rng, EXTERIOR_POINTS)
     points = np.round(_sample_points(outer, front, back, direction, rng) / POINT_STEP).astype(np.int16)
     keep = rng.permutation(len(outer.position))[:SURFACE_POINTS]
@@ -232,6 +244,8 @@ def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarra
         "surface_normal": np.round(outer.normal[keep] / NORMAL_STEP).astype(np.int8),
         "surface_albedo": outer.albedo[keep],
         "camera": np.array([distance, placed.unit], np.float32),
+        "part": part[front.face[seen]],
+        "joints": placed.joints.astype(np.float32),
         "kind": np.array(placed.subject.kind),
     }
 
@@ -273,7 +287,8 @@ def load_sample(path: Path) -> dict[str, np.ndarray]:
     albedo, albedo_back (S, S, 3) uint8 sRGB; alpha (S, S) uint8; normal, normal_back (S, S, 3) int8 / 127;
     front, back (S, S) float16 z in crop units where hit (S, S) bool; transfer (S, S, 9) float16; points (P, 3) and
     surface (Q, 3) float32 crop units, distance (P,) and surface_normal (Q, 3) float32, surface_albedo (Q, 3) uint8
-    sRGB; camera (2,): distance in crop units, metres of a 1.70 m person per crop unit.
+    sRGB; camera (2,): distance in crop units, metres of a 1.70 m person per crop unit; part (S, S) uint8 number of the
+    bone (engine.skeleton.BONES) that moves what is seen; joints (21, 3) crop units.
     """
     with np.load(path) as data:
         sample = {key: data[key] for key in data.files}
@@ -281,16 +296,29 @@ def load_sample(path: Path) -> dict[str, np.ndarray]:
         if sample[key].dtype.kind == "i":  # older samples have floats
             sample[key] = sample[key].astype(np.float32) * np.float32(step)
     sample["distance"] = sample["distance"].astype(np.float32)
-    pixel = sample.pop("pixel")
+    return lay_out(sample, SIZE)
+
+
+def lay_out(sample: dict[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
+    """The sample with its pixels, numbered in ``pixel``, laid out as pictures (size, size, ...), zero elsewhere."""
+    out = dict(sample)
+    pixel = out.pop("pixel")
     for key in PICTURES:
         values = sample[key]
-        picture = np.zeros((SIZE * SIZE, *values.shape[1:]), values.dtype)
+        picture = np.zeros((size * size, *values.shape[1:]), values.dtype)
         picture[pixel] = values
-        sample[key] = picture.reshape(SIZE, SIZE, *values.shape[1:])
-    return sample
+        out[key] = picture.reshape(size, size, *values.shape[1:])
+    return out
 
 
-PICTURES = ("alpha", "albedo", "hit", "normal", "front", "back", "albedo_back", "normal_back", "transfer")
+def gather(sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """Inverse of :func:`lay_out`: only the pixels of the person, a tenth of the memory."""
+    pixel = np.flatnonzero(sample["hit"] | (sample["alpha"] > 0))
+    pictures = {key: sample[key].reshape(-1, *sample[key].shape[2:])[pixel] for key in PICTURES}
+    return {**sample, **pictures, "pixel": pixel.astype(np.uint16)}
+
+
+PICTURES = ("alpha", "albedo", "hit", "normal", "front", "back", "albedo_back", "normal_back", "transfer", "part")
 
 
 def random_placed(
@@ -302,17 +330,9 @@ def random_placed(
     """
     rng = np.random.default_rng(seed)
     subject = held_out_subject(rng, assets) if held_out else random_subject(rng, assets)
-    posed = pose_subject(subject, random_pose(rng, assets, held_out))
-    if rng.random() < 0.5:
-        subject, posed = mirrored(subject, posed)
+    posed, joints = pose_subject(subject, random_pose(rng, assets, held_out))
     generators = [np.random.default_rng([seed, view]) for view in range(views)]
-    return [(place(subject, posed, **random_view(rng)), rng) for rng in generators]
-
-
-def mirrored(subject: Subject, posed: np.ndarray) -> tuple[Subject, np.ndarray]:
-    """The person's mirror image."""
-    flipped = replace(subject, faces=subject.faces[:, ::-1].copy(), face_uv=subject.face_uv[:, ::-1].copy())
-    return flipped, posed * np.array([-1.0, 1, 1])
+    return [(place(subject, posed, joints, **random_view(rng)), rng) for rng in generators]
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ import torch
 from PIL import Image
 from torch.utils.data import IterableDataset
 
-from training.cache import PICTURES, load_sample
+from phorhum_blender.engine.skeleton import MIRRORED_BONES, MIRRORED_JOINTS
+from training.cache import PICTURES, gather, lay_out, load_sample
 from training.light import directional_light, environment_sh, irradiance, load_environments, to_linear, to_srgb
 
 NEAR_TRUNCATION = 0.1  # crop units: signed distances are learned exactly up to here
 MIRRORED_HARMONICS = np.array([1, 1, 1, -1, -1, 1, 1, -1, 1], np.float32)  # those odd in x change sign
-KEPT_SIZE = 128  # pixels: samples up to this size (0.8 MB each) stay in memory
+KEPT_SIZE = 128  # pixels: samples up to this size (0.2 MB each) stay in memory
 POINTS, SURFACE, SHADED = 2000, 400, 256  # points a picture in one step
 SPHERE = 64  # normals all around at which the light itself is learned
 OFF_SURFACE = 0.01  # crop units: standard deviation of points beside the surface whose albedo is learned
@@ -47,6 +48,7 @@ class Photos(IterableDataset):
         self.cache, self.assets, self.size, self.seed, self.augment = cache, assets, size, seed, augment
         self.first, self.batch, self.rank, self.world = first, batch, rank, world
         self.kept: dict[Path, dict] = {}
+        self.kept_size = 0  # pixels a side
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         cv2.setNumThreads(1)
@@ -72,12 +74,12 @@ class Photos(IterableDataset):
     def load(self, path: Path) -> dict:
         """A sample at the lowest resolution that the photos need; small ones are kept in memory."""
         if path in self.kept:
-            return self.kept[path]
+            return lay_out(self.kept[path], self.kept_size)
         sample = load_sample(path)
         while self.size <= sample["hit"].shape[0] // 2:
             sample = halve(sample)
         if self.size <= KEPT_SIZE:
-            self.kept[path] = sample
+            self.kept[path], self.kept_size = gather(sample), len(sample["hit"])
         return sample
 
     def photo(self, sample: dict, environments: tuple, rng: np.random.Generator) -> dict[str, torch.Tensor]:
@@ -97,6 +99,8 @@ def mirror(sample: dict) -> dict:
     for key in ("points", "surface", "surface_normal"):
         out[key] = (sample[key] * flip).astype(np.float32)
     out["transfer"] = out["transfer"] * MIRRORED_HARMONICS.astype(np.float16)
+    out["part"] = np.array(MIRRORED_BONES, np.uint8)[out["part"]]
+    out["joints"] = (sample["joints"] * flip)[list(MIRRORED_JOINTS)].astype(np.float32)
     return out
 
 
@@ -107,10 +111,11 @@ def halve(sample: dict) -> dict:
         out[key] = sample[key][1::2, 1::2]
     half = out["hit"].shape[::-1]
     alpha = sample["alpha"].astype(np.float32)
-    out["alpha"] = cv2.resize(alpha, half, interpolation=cv2.INTER_AREA)
+    cover = cv2.resize(alpha, half, interpolation=cv2.INTER_AREA)
     colour = cv2.resize(sample["albedo"] * alpha[..., None], half, interpolation=cv2.INTER_AREA)
-    cover = out["alpha"][..., None]
-    out["albedo"] = np.where(cover > 0, colour / np.maximum(cover, 1), out["albedo"])
+    out["alpha"] = cover.round().astype(np.uint8)
+    mean = np.where(cover[..., None] > 0, colour / np.maximum(cover, 1)[..., None], out["albedo"])
+    out["albedo"] = mean.round().astype(np.uint8)
     return out
 
 
@@ -118,11 +123,11 @@ def make_photo(sample: dict, environments: tuple, rng: np.random.Generator, size
     """One photo of ``size`` pixels and its targets.
 
     image (4, S, S); maps at S/2: weight (1, h, w), mask, front, back, normal, normal_back, and sRGB-encoded
-    albedo, albedo_back, shaded (the person without background and photo effects);
+    albedo, albedo_back, shaded (the person without background and photo effects), part (number of a bone);
     points (P, 3), distance (P,); surface (Q, 3) with surface_normal, surface_albedo (sRGB), and off_surface (Q, 3)
     beside it; shaded_normal, shading (K, 3) linear, of what is seen; sphere_normal, sphere_shading (L, 3) linear, of an
-    unshadowed surface that faces anywhere; patch (2,): first row and column of the rendered patch; camera (2,):
-    distance, metres a unit; back_albedo () weight of albedo that is not seen.
+    unshadowed surface that faces anywhere; patch (2,): first row and column of the rendered patch; joints (21, 3);
+    camera (2,): distance, metres a unit; back_albedo () weight of albedo that is not seen.
     """
     environment = environments[rng.integers(len(environments))]
     turn = rng.random()
@@ -165,7 +170,7 @@ def make_photo(sample: dict, environments: tuple, rng: np.random.Generator, size
     out["sphere_normal"] = _directions(rng, SPHERE)
     open_sky = irradiance(normals, light).mean()  # what is seen would be this bright if nothing cast a shadow
     out["sphere_shading"] = irradiance(out["sphere_normal"], light) * gains * (shading.mean() / gains.mean() / open_sky)
-    out["camera"] = sample["camera"]
+    out["camera"], out["joints"] = sample["camera"], sample["joints"]
     out["back_albedo"] = np.float32(0.3 if str(sample["kind"]) == "rocketbox" else 1.0)
     return {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in out.items()}
 
@@ -212,6 +217,7 @@ def _map_targets(sample: dict, alpha: np.ndarray, person: np.ndarray, size: int)
     bounds = (0, 1, 2, 5, 8, 11, 14, 17)
     for name, start, end in zip(names, bounds, bounds[1:], strict=False):
         out[name] = mean[start:end]
+    out["part"] = cv2.resize(sample["part"], (size, size), interpolation=cv2.INTER_NEAREST)[None]
     return out
 
 

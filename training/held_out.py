@@ -100,8 +100,8 @@ def held_out_cases(assets: Path, per_group: int = CASES_PER_GROUP) -> list[Case]
 
 def make_truth(case: Case, assets: Path) -> Truth:
     subject = load_subject(assets, case.kind, case.subject)
-    posed = pose_subject(subject, load_poses(assets, held_out=True)[case.pose])
-    placed = place(subject, posed, case.yaw, case.pitch, case.roll, case.distance)
+    posed, joints = pose_subject(subject, load_poses(assets, held_out=True)[case.pose])
+    placed = place(subject, posed, joints, case.yaw, case.pitch, case.roll, case.distance)
     sample = render(placed, case.seed)
     hit = sample["hit"]
     albedo, albedo_back = (sample[name].astype(np.float32) / 255 for name in ("albedo", "albedo_back"))

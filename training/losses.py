@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from phorhum_blender.engine.camera import project
 from phorhum_blender.engine.model import Encoding, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import dense_maps
 from training.dataset import NEAR_TRUNCATION
@@ -15,6 +16,9 @@ WEIGHTS = {
     "front": 8.0,
     "back": 8.0,
     "relief": 4.0,
+    "joints": 2.0,
+    "joint_depth": 4.0,
+    "parts": 0.3,
     "normal": 0.4,
     "albedo": 1.5,
     "albedo_back": 0.7,
@@ -41,21 +45,26 @@ def compute_losses(
     with_field: bool = True,
     with_patches: bool = True,
     perception: Perception | None = None,
+    sixteen_bits: bool = False,
 ) -> dict[str, torch.Tensor]:
     """The losses of one batch, unweighted, by the names of WEIGHTS; and measures that are no losses: 'depth_cm' and,
     with the field, 'point_iou' (of what f and the truth call inside, over the points that it learns from).
 
     Each is the mean over the pictures of the batch, so that the batch may be split among processes. Without the field
     only G and s learn: their images cost half as much, and depth, the hard part, is G's. Without patches nothing is
-    rendered.
+    rendered. ``sixteen_bits`` serve G, and f but for its finite differences, in a third to a half of the time on
+    devices that are made for them.
     """
-    # 16 bits serve G on devices that are made for them; f needs more for its finite differences
-    with torch.autocast("cuda", torch.bfloat16, enabled=batch["image"].is_cuda):
+    with torch.autocast(batch["image"].device.type, torch.bfloat16, enabled=sixteen_bits):
         encoding = model.encode(batch["image"])
-    encoding = Encoding(encoding.image, encoding.features.float(), encoding.illumination.float())
-    losses = {**map_losses(encoding, batch), **shading_losses(model, encoding, batch)}
+    encoding = encoding.float()
+    losses = {
+        **map_losses(encoding, batch),
+        **skeleton_losses(encoding, batch),
+        **shading_losses(model, encoding, batch),
+    }
     if with_field:
-        losses.update(field_losses(model, encoding, batch))
+        losses.update(field_losses(model, encoding, batch, sixteen_bits))
     if with_field and with_patches:
         losses.update(patch_losses(model, encoding, batch, perception))
     return losses
@@ -88,6 +97,22 @@ def map_losses(encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, 
     }
 
 
+def skeleton_losses(encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """L1 of the joints' places in the picture and of their depths, and cross entropy of the visible parts; and the
+    measure 'joint_cm', the mean distance in depth."""
+    wanted = batch["joints"]
+    place = project(wanted, batch["camera"][:, :1])
+    depth = (encoding.joints[..., 2] - wanted[..., 2]).abs()
+    part, weight = batch["part"][:, 0].long(), batch["weight"][:, 0]
+    wrong = F.cross_entropy(encoding.parts, part, reduction="none") * weight
+    return {
+        "joints": (encoding.joints[..., :2] - place).abs().mean(),
+        "joint_depth": depth.mean(),
+        "parts": (wrong.sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)).mean(),
+        "joint_cm": (depth.mean(1) * batch["camera"][:, 1] * 100).mean().detach(),
+    }
+
+
 def mean_where(error: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
     """Mean (B,) of ``error`` (B, c, h, w) over the pixels that ``weight`` (B, 1, h, w) counts."""
     return (error * weight).sum((1, 2, 3)) / (weight.sum((1, 2, 3)) * error.shape[1]).clamp(min=1)
@@ -109,7 +134,9 @@ def relief_loss(maps: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) -
     return loss / 4
 
 
-def field_losses(model: PhorhumModel, encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+def field_losses(
+    model: PhorhumModel, encoding: Encoding, batch: dict[str, torch.Tensor], sixteen_bits: bool = False
+) -> dict[str, torch.Tensor]:
     """Distance, sign, surface, normals, eikonal and albedo of f."""
     field, camera = model.surface_field, batch["camera"][:, :1]
     corners = TETRAHEDRON.to(batch["surface"]) * GRADIENT_STEP
@@ -117,9 +144,11 @@ def field_losses(model: PhorhumModel, encoding: Encoding, batch: dict[str, torch
     base = torch.cat([surface[:, :GRADIENT_POINTS], batch["points"][:, : GRADIENT_POINTS // 4]], 1)
     probes = (base.unsqueeze(2) + corners).flatten(1, 2)
     count, on = batch["points"].shape[1], surface.shape[1]
-    d, albedo = field(encoding, torch.cat([batch["points"], surface, batch["off_surface"], probes], 1), camera)
-    d_points, d_surface, _, d_probes = d.split([count, on, on, probes.shape[1]], 1)
-    _, albedo_on, albedo_off, _ = albedo.split([count, on, on, probes.shape[1]], 1)
+    with torch.autocast(surface.device.type, torch.bfloat16, enabled=sixteen_bits):
+        d, albedo = field(encoding, torch.cat([batch["points"], surface, batch["off_surface"]], 1), camera)
+    d_points, d_surface, _ = d.float().split([count, on, on], 1)
+    _, albedo_on, albedo_off = albedo.float().split([count, on, on], 1)
+    d_probes, _ = field(encoding, probes, camera)
     gradient = tetrahedral_gradient(d_probes.unflatten(1, (-1, 4)), corners)
     wanted = batch["surface_normal"][:, :GRADIENT_POINTS]
     cosine = F.cosine_similarity(gradient[:, :GRADIENT_POINTS], wanted, dim=-1)

@@ -27,6 +27,7 @@ class Hits:
     position: np.ndarray  # (N, 3) float32
     normal: np.ndarray  # (N, 3) float32 interpolated vertex normal, turned against the ray
     albedo: np.ndarray  # (N, 3) uint8 sRGB
+    face: np.ndarray  # (N,) int32 index of the triangle
 
 
 class Scene:
@@ -49,11 +50,11 @@ class Scene:
         """First opaque hit of each ray; ``origins``, ``directions`` (N, 3)."""
         count = len(origins)
         position, normal = np.zeros((count, 3), np.float32), np.zeros((count, 3), np.float32)
-        albedo = np.zeros((count, 4), np.uint8)
+        albedo, face = np.zeros((count, 4), np.uint8), np.zeros(count, np.int32)
         for hit, at, direction, found, rgba in self._layers(origins, directions):
-            position[hit], albedo[hit] = at, rgba
+            position[hit], albedo[hit], face[hit] = at, rgba, found[0]
             normal[hit] = self._normal(*found, direction)
-        return Hits(albedo[:, 3] > 0, position, normal, np.ascontiguousarray(albedo[:, :3]))
+        return Hits(albedo[:, 3] > 0, position, normal, np.ascontiguousarray(albedo[:, :3]), face)
 
     def see(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """Colour (N, 4) uint8 sRGB of the first opaque hit of each ray, with alpha; all zero where there is none."""

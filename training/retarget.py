@@ -9,6 +9,10 @@ from __future__ import annotations
 import numpy as np
 from scipy.spatial.transform import Rotation, Slerp
 
+from phorhum_blender.engine.skeleton import BONE
+from phorhum_blender.engine.skeleton import JOINTS as SKELETON_JOINTS
+from training.subjects import Subject
+
 JOINTS = (
     "pelvis lhip rhip lknee rknee lank rank ltoe rtoe spine chest neck head htop "
     "lsho rsho lelb relb lwri rwri lhand rhand"
@@ -151,3 +155,99 @@ def skin(vertices: np.ndarray, bone_index: np.ndarray, bone_weight: np.ndarray, 
     """Linear blend skinning: (V, 3) rest vertices to (V, 3) posed ones."""
     blended = np.einsum("vk,vkij->vij", bone_weight.astype(np.float64), transform[bone_index][:, :, :3])
     return np.einsum("vij,vj->vi", blended[:, :, :3], vertices) + blended[:, :, 3]
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# The engine's skeleton, of any rig
+
+
+# joint of engine.skeleton -> control of RIGS; those of the sides without their l or r
+_CONTROL_OF_JOINT = {
+    "shoulder": "sho", "elbow": "elb", "wrist": "wri", "hand": "hand", "hip": "hip", "knee": "knee", "ankle": "ank",
+    "toe": "toe",
+}  # fmt: skip
+# control of RIGS -> bone of engine.skeleton, likewise
+_BONE_OF_CONTROL = {
+    "pelvis": "spine", "chest": "chest", "neck": "neck", "head": "head", "clav": "chest", "sho": "upper_arm",
+    "elb": "forearm", "wri": "hand", "hand": "hand", "hip": "thigh", "knee": "shin", "ank": "foot", "toe": "foot",
+}  # fmt: skip
+
+
+def _controls(subject: Subject) -> dict[str, int]:
+    """Bone of the subject of each control joint that its rig has."""
+    index = {name.replace("Bip02", "Bip01"): i for i, name in enumerate(subject.bone_name)}
+    return {key: index[name] for key, name in RIGS[subject.kind][0].items() if name in index}
+
+
+def bone_of_vertices(subject: Subject) -> np.ndarray:
+    """(V,) uint8: number of the bone of engine.skeleton.BONES that moves each vertex most."""
+    controls = {bone: key for key, bone in _controls(subject).items()}
+    number = np.zeros(len(subject.bone_name), np.uint8)
+    for bone in range(len(number)):
+        up = bone
+        while up >= 0 and up not in controls:
+            up = int(subject.bone_parent[up])
+        key = controls.get(up, "pelvis")
+        sided = key not in _BONE_OF_CONTROL
+        name = f"{key[0]}_{_BONE_OF_CONTROL[key[1:]]}" if sided else _BONE_OF_CONTROL[key]
+        number[bone] = BONE.get(name, BONE["chest"])  # a clavicle's is the chest's
+    strongest = np.take_along_axis(subject.bone_index, subject.bone_weight.argmax(1)[:, None], 1)[:, 0]
+    return number[strongest]
+
+
+def skeleton_joints(subject: Subject, transform: np.ndarray) -> np.ndarray:
+    """(21, 3) positions of engine.skeleton.JOINTS where ``transform`` (B, 4, 4) of :func:`retarget` takes them.
+
+    A rig that lacks a hand's or toe's bone has that joint at the tail of the bone before it.
+    """
+    controls = _controls(subject)
+    bones = bone_of_vertices(subject)
+
+    def moved(bone: int, point: np.ndarray) -> np.ndarray:
+        return transform[bone, :3, :3] @ point + transform[bone, :3, 3]
+
+    def joint(name: str) -> np.ndarray:
+        if name == "crown":
+            top = subject.vertices[bones == BONE["head"], 2].max()
+            return moved(controls["head"], np.array([*subject.bone_head[controls["head"], :2], top]))
+        key = name if name in controls else name[0] + _CONTROL_OF_JOINT[name[2:]]
+        if key in controls:
+            return moved(controls[key], subject.bone_head[controls[key]])
+        before = controls[key[0] + {"hand": "wri", "toe": "ank"}[key[1:]]]
+        return moved(before, subject.bone_tail[before])
+
+    return np.stack([joint(name) for name in SKELETON_JOINTS])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# Variation of captured poses
+
+_ARMS = {side: [JOINT[side + key] for key in ("sho", "elb", "wri", "hand")] for side in "lr"}
+_LEGS = {side: [JOINT[side + key] for key in ("hip", "knee", "ank", "toe")] for side in "lr"}
+_SWING = np.radians(9.0)  # standard deviation of a limb bone's random swing
+
+
+def _chest(pose: np.ndarray) -> np.ndarray:
+    at = {key: pose[i] for key, i in JOINT.items()}
+    return _frame(at["rsho"] - at["lsho"], at["neck"] - (at["pelvis"] + at["chest"]) / 2)
+
+
+def vary(pose: np.ndarray, arms_of: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A pose (22, 3) with the arms of ``arms_of`` as they lie to the chest, and every limb bone and the head swung a
+    little, about 9 degrees. Lengths stay."""
+    out = pose.copy()
+    turn = _chest(pose) @ _chest(arms_of).T
+    for side in "lr":
+        for chain, source in ((_ARMS[side], arms_of), (_LEGS[side], pose)):
+            steps = np.diff(source[chain], axis=0)
+            if source is not pose:
+                steps = steps @ turn.T
+            swings = Rotation.from_rotvec(_swings(rng, len(steps)))
+            out[chain[1:]] = out[chain[0]] + np.cumsum(swings.apply(steps), 0)
+    head = [JOINT["head"], JOINT["htop"]]
+    out[head] = pose[JOINT["neck"]] + Rotation.from_rotvec(_swings(rng, 1)[0]).apply(pose[head] - pose[JOINT["neck"]])
+    return out
+
+
+def _swings(rng: np.random.Generator, count: int) -> np.ndarray:
+    return rng.normal(0, _SWING, (count, 3))

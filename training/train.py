@@ -28,6 +28,7 @@ from training import processes
 from training.dataset import Photos
 from training.light import load_environments
 from training.losses import WEIGHTS, compute_losses, total
+from training.optimiser import Optimiser
 from training.patches import Perception
 
 EMA_DECAY = 0.998
@@ -60,13 +61,21 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that make photos, each")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--optimiser", choices=("muon", "adamw"), default="muon")
+    parser.add_argument("--precision", choices=("bf16", "fp32"), help="of G; bf16 where the device is made for it")
     args = parser.parse_args()
+    args.precision = args.precision or best_precision(args.device)
     torch.set_flush_denormal(True)
     torch.set_num_threads(args.threads)
     torch.manual_seed(args.seed)
     args.out.mkdir(parents=True, exist_ok=True)
     Trainer(args).run()
     processes.leave()
+
+
+def best_precision(device: str) -> str:
+    """16 bits on GPUs and on processors with instructions for them, on which they take half the time."""
+    return "bf16" if device != "cpu" or torch.ops.mkldnn._is_mkldnn_bf16_supported() else "fp32"
 
 
 def loss_weights(changes: list[str]) -> dict[str, float]:
@@ -93,8 +102,9 @@ class Trainer:
         self.model = PhorhumModel(replace(ModelConfig(), image_size=args.size)).to(args.device)
         if args.start:
             self.model.load_state_dict(PhorhumModel.load(args.start).state_dict())
+        self.model = self.model.to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).requires_grad_(False)
-        self.optimiser = torch.optim.AdamW(self.model.parameters(), lr=args.lr, weight_decay=0.01, betas=(0.9, 0.98))
+        self.optimiser = Optimiser(self.model, args.lr, args.optimiser == "muon")
         self.state = {"step": 0, "images": 0, "seconds": 0.0, "stage": args.stage}
         self.checkpoint = args.out / "checkpoint.pt"
         if self.checkpoint.exists():
@@ -171,18 +181,20 @@ class Trainer:
 
     def losses(self, model: PhorhumModel, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         args = self.args
-        return compute_losses(model, batch, not args.maps_only, not args.no_patches, self.perception)
+        batch = {**batch, "image": batch["image"].contiguous(memory_format=torch.channels_last)}
+        return compute_losses(
+            model, batch, not args.maps_only, not args.no_patches, self.perception, args.precision == "bf16"
+        )
 
     def set_rate(self, done: float) -> None:
         warm = min(1.0, (self.state["step"] + 1) / WARM_UP)
         rate = self.args.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        self.optimiser.set_rate(rate)
 
     def step(self, batch: dict[str, torch.Tensor]) -> dict[str, float]:
         losses = self.losses(self.model, batch)
         loss = total(losses, self.weights)
-        self.optimiser.zero_grad(set_to_none=True)
+        self.optimiser.zero_grad()
         loss.backward()
         told = {"loss": loss.detach(), **{k: v.detach() for k, v in losses.items()}}
         processes.average([*told.values(), *(p.grad for p in self.model.parameters() if p.grad is not None)])

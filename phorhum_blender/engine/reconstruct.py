@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .camera import DEFAULT_DISTANCE, CropSquare, distance_from_focal, project
+from .camera import DEFAULT_DISTANCE, CropSquare, distance_from_focal, project, unproject
 from .contracts import PhotoCamera, Request, Result
 from .detail import add_photo_detail
 from .errors import UserError
@@ -23,7 +23,6 @@ from .model import Encoding, PhorhumModel
 from .model.feature_extractor import DENSE_CHANNELS, dense_maps
 from .person import Person, select_person
 from .photo import Photo, load_photo
-from .skeleton import JOINTS
 from .surface import extract_surface, field_normals
 
 Progress = Callable[[str, float], None]
@@ -164,7 +163,9 @@ class Reconstructor:
         with watch.stage("Fitting light"):
             lights = fit_light_rig(lambda n: self.shading(encoded, n))
         with watch.stage("Finishing"):
-            vertices, camera = to_scene(surface.vertices, encoded, photo, request.height)
+            to_scene = scene_placement(surface.vertices, request.height)
+            vertices, joints = to_scene(surface.vertices), to_scene(self.joints(encoded))
+            camera = scene_camera(to_scene, encoded, photo)
         report = {
             "seconds": {**watch.seconds, "all": round(sum(watch.seconds.values()), 3)},
             "peak_memory_mb": peak_memory_mb(),
@@ -177,7 +178,6 @@ class Reconstructor:
             "weights_sha256": self.model.sha256,
             "warnings": warnings_about(photo, person),
         }
-        joints = np.full((len(JOINTS), 3), np.nan, np.float32)
         return Result(vertices, surface.faces, normals, albedo, shaded, camera, lights, joints, report)
 
     def encode(self, photo: Photo, person: Person) -> Encoded:
@@ -220,6 +220,11 @@ class Reconstructor:
             at = torch.from_numpy(points[start : start + CHUNK]).to(self.device)
             parts.append(self.model.field(encoded.encoding, at, encoded.distance)[1].cpu().numpy())
         return np.concatenate(parts)
+
+    def joints(self, encoded: Encoded) -> np.ndarray:
+        """(21, 3) float32 crop units, in the order of ``skeleton.JOINTS``."""
+        joints = encoded.encoding.joints[0]
+        return unproject(joints[:, :2], joints[:, 2], encoded.distance).cpu().numpy()
 
     def shading(self, encoded: Encoded, normals: np.ndarray) -> np.ndarray:
         """Linear shading (N, 3) float32 of unit ``normals`` (N, 3)."""
@@ -264,15 +269,28 @@ def crop(photo: Photo, person: Person, square: CropSquare, size: int) -> np.ndar
     return np.dstack([np.asarray(colour, np.float32) / 255, np.asarray(mask, np.float32)])
 
 
-def to_scene(vertices: np.ndarray, encoded: Encoded, photo: Photo, height: float) -> tuple[np.ndarray, PhotoCamera]:
-    """Crop units to scene space: feet on y = 0, ``height`` metres tall; and the photo's camera there."""
+@dataclass(frozen=True)
+class ScenePlacement:
+    """Crop units to scene space: feet on y = 0, as tall as asked for."""
+
+    floor: float  # crop units: y of the feet
+    scale: float  # metres per crop unit
+
+    def __call__(self, points: np.ndarray) -> np.ndarray:
+        return np.asarray((points - np.array([0, self.floor, 0], np.float32)) * self.scale, np.float32)
+
+
+def scene_placement(vertices: np.ndarray, height: float) -> ScenePlacement:
+    """Where a mesh of crop units stands ``height`` metres tall."""
     low, high = float(vertices[:, 1].min()), float(vertices[:, 1].max())
-    scale = height / (high - low)
-    floor = np.array([0, low, 0], np.float32)
-    moved = np.asarray((vertices - floor) * scale, np.float32)
+    return ScenePlacement(low, height / (high - low))
+
+
+def scene_camera(to_scene: ScenePlacement, encoded: Encoded, photo: Photo) -> PhotoCamera:
+    """The whole photo's camera in scene space."""
     square = encoded.square
-    return moved, PhotoCamera(
-        position=(0.0, -low * scale, encoded.distance * scale),
+    return PhotoCamera(
+        position=(0.0, -to_scene.floor * to_scene.scale, encoded.distance * to_scene.scale),
         focal=encoded.distance * square.side / 2,
         principal=(float(square.centre_x), float(square.centre_y)),
         width=photo.width,

@@ -14,12 +14,14 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..skeleton import BONES, JOINTS
 from .config import ModelConfig
 
 # name -> channels of the supervised maps, in the order in which they stand at the front of the feature map
 DENSE_MAPS = {"mask": 1, "front": 1, "back": 1, "normal": 3, "normal_back": 3, "albedo": 3, "albedo_back": 3}
 DENSE_CHANNELS = sum(DENSE_MAPS.values())
 SLOPE = 0.1
+BONE_RADIUS = 0.12  # crop units: how far a bone is felt in the picture
 
 
 class Encoding(NamedTuple):
@@ -28,6 +30,12 @@ class Encoding(NamedTuple):
     image: torch.Tensor  # (B, 4, S, S) the input: sRGB 0..1 and mask
     features: torch.Tensor  # (B, DENSE_CHANNELS + features, S/2, S/2)
     illumination: torch.Tensor  # (B, L)
+    joints: torch.Tensor  # (B, 21, 3) of engine.skeleton: x right, y up in the picture, -1..1, and z in crop units
+    parts: torch.Tensor  # (B, 16, S/2, S/2) logits of the bone that moves what is seen
+
+    def float(self) -> Encoding:
+        """The same in 32 bits."""
+        return Encoding(*(x.float() for x in self))
 
 
 class Convolution(nn.Sequential):
@@ -55,6 +63,53 @@ def _stack(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*[Residual(width) for _ in range(count)])
 
 
+class SkeletonHead(nn.Module):
+    """Joints from a feature map: where each is in the picture and how deep, then all of them considered together.
+
+    The place is the mean over a map of probabilities, the depth the mean of a second map under the same probabilities
+    (integral regression; Sun et al., ECCV 2018). Which depth goes with which outline depends on the whole body, so a
+    small network looks at all joints and at the bottleneck and corrects them.
+    """
+
+    def __init__(self, width: int, bottleneck: int, hidden: int):
+        super().__init__()
+        self.maps = nn.Conv2d(width, 2 * len(JOINTS), 1)
+        self.together = nn.Sequential(
+            nn.Linear(3 * len(JOINTS) + bottleneck, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, hidden),
+            nn.SiLU(),
+            nn.Linear(hidden, 3 * len(JOINTS)),
+        )
+
+    def forward(self, x: torch.Tensor, bottleneck: torch.Tensor) -> torch.Tensor:
+        """``x`` (B, width, h, w), ``bottleneck`` (B, C) -> joints (B, 21, 3) as in :class:`Encoding`."""
+        maps = self.maps(x).float().flatten(2)
+        heat, depth = maps.split(len(JOINTS), 1)
+        chance = heat.softmax(-1)
+        values = [*picture_coordinates(x.shape[-1], depth).flatten(1), depth]
+        first = torch.stack([(chance * value).sum(-1) for value in values], -1)
+        correction = self.together(torch.cat([first.flatten(1), bottleneck], 1))
+        return first + correction.float().unflatten(1, (-1, 3))
+
+
+def bone_depths(joints: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Depth of the nearest place of each bone at each pixel, and how near it is.
+
+    ``joints`` (B, 21, 3) as in :class:`Encoding`; returns two maps (B, 16, size, size): z in crop units, and
+    exp(-(distance in the picture / BONE_RADIUS)^2).
+    """
+    ends = joints[:, list(BONES.values())]  # (B, 16, 2, 3)
+    start, along = ends[:, :, 0, :, None], (ends[:, :, 1] - ends[:, :, 0])[..., None]
+    at = picture_coordinates(size, joints).flatten(1)  # (2, P)
+    away = at - start[:, :, :2]  # (B, 16, 2, P)
+    length = along[:, :, :2].square().sum(2).clamp(min=1e-4)
+    share = ((away * along[:, :, :2]).sum(2) / length).clamp(0, 1)
+    nearest = (away - share.unsqueeze(2) * along[:, :, :2]).square().sum(2)
+    depth = start[:, :, 2] + share * along[:, :, 2]
+    return depth.unflatten(2, (size, size)), torch.exp(-nearest / BONE_RADIUS**2).unflatten(2, (size, size))
+
+
 class FeatureExtractor(nn.Module):
     def __init__(self, config: ModelConfig):
         super().__init__()
@@ -66,6 +121,9 @@ class FeatureExtractor(nn.Module):
         self.lateral = nn.ModuleList(Convolution(a, b, 1) for a, b in zip(widths[:-1], up_widths[:-1], strict=True))
         self.narrow = nn.ModuleList(Convolution(b, a, 1) for a, b in zip(up_widths, up_widths[1:], strict=False))
         self.up_blocks = nn.ModuleList(_stack(w, 1) for w in up_widths[:-1])
+        self.skeleton = SkeletonHead(up_widths[1], widths[-1], config.skeleton_width)
+        self.skeleton_lateral = Convolution(2 * len(BONES), up_widths[1], 1)
+        self.parts = nn.Conv2d(up_widths[0], 2 * len(BONES), 1)  # of the visible side, of the far side
         self.head = nn.Conv2d(up_widths[0], DENSE_CHANNELS + config.features, 1)
         self.illumination = nn.Sequential(
             nn.Linear(widths[-1], 128), nn.LeakyReLU(SLOPE), nn.Linear(128, config.illumination)
@@ -81,32 +139,52 @@ class FeatureExtractor(nn.Module):
                     module.second.weight.mul_(0.3)  # starts near the identity, so depth does not hinder learning
         with torch.no_grad():
             self.head.weight.mul_(0.1)
+            self.parts.weight.mul_(0.1)
+            self.skeleton.maps.weight.mul_(0.1)
+            self.skeleton.together[-1].weight.mul_(0.1)
 
     def forward(self, image: torch.Tensor) -> Encoding:
         """``image`` (B, 4, S, S): sRGB-encoded colour 0..1 and the person's mask 0..1; S a multiple of 32.
 
         The mask may be 0.5 everywhere where nothing is known of it.
         """
-        x = self.stem(torch.cat([image * 2 - 1, _pixel_coordinates(image)], 1))
+        size = image.shape[-1]
+        place = picture_coordinates(size, image).expand(len(image), 2, size, size)
+        x = self.stem(torch.cat([image * 2 - 1, place], 1))
         skips = []
         for level, blocks in enumerate(self.down_blocks):
             x = blocks(x)
             if level < len(self.widen):
                 skips.append(x)
                 x = self.widen[level](F.avg_pool2d(x, 2))
-        illumination = self.illumination(x.mean((2, 3)))
-        for level in reversed(range(len(skips))):
-            x = F.interpolate(self.narrow[level](x), scale_factor=2, mode="bilinear", align_corners=False)
-            x = self.up_blocks[level](x + self.lateral[level](skips[level]))
-        return Encoding(image, self.head(F.leaky_relu(x, SLOPE)), illumination)
+        bottleneck = x.mean((2, 3))
+        for level in reversed(range(1, len(skips))):
+            x = self._up(level, x, skips)
+        joints = self.skeleton(x, bottleneck)
+        x = x + self.skeleton_lateral(torch.cat(bone_depths(joints, size // 4), 1))
+        x = F.leaky_relu(self._up(0, x, skips), SLOPE)
+        parts = self.parts(x)
+        features = _upon_the_skeleton(self.head(x), parts, bone_depths(joints, size // 2)[0])
+        return Encoding(image, features, self.illumination(bottleneck), joints, parts[:, : len(BONES)])
+
+    def _up(self, level: int, x: torch.Tensor, skips: list[torch.Tensor]) -> torch.Tensor:
+        x = F.interpolate(self.narrow[level](x), scale_factor=2, mode="bilinear", align_corners=False)
+        return self.up_blocks[level](x + self.lateral[level](skips[level]))
 
 
-def _pixel_coordinates(image: torch.Tensor) -> torch.Tensor:
-    """(B, 2, S, S) x and y of the pixel centres in -1..1, y up."""
-    size = image.shape[-1]
-    axis = (torch.arange(size, device=image.device, dtype=image.dtype) + 0.5) / size * 2 - 1
+def _upon_the_skeleton(features: torch.Tensor, parts: torch.Tensor, depths: torch.Tensor) -> torch.Tensor:
+    """``features`` with their depth maps counted from the bones: each pixel's mean of the bones' ``depths`` (B, 16, h,
+    w), weighed by what it says it belongs to (``parts``, logits of both sides)."""
+    sides = [(chance.softmax(1) * depths).sum(1, keepdim=True) for chance in parts.float().split(len(BONES), 1)]
+    mask, depth_maps, rest = features.float().split([1, 2, features.shape[1] - 3], 1)
+    return torch.cat([mask, depth_maps + torch.cat(sides, 1), rest], 1)
+
+
+def picture_coordinates(size: int, like: torch.Tensor) -> torch.Tensor:
+    """(2, size, size) x right and y up of the pixel centres in -1..1, of the type and device of ``like``."""
+    axis = (torch.arange(size, device=like.device, dtype=like.dtype) + 0.5) / size * 2 - 1
     x = axis.expand(size, size)
-    return torch.stack([x, -x.T]).expand(image.shape[0], 2, size, size)
+    return torch.stack([x, -x.T])
 
 
 def dense_maps(features: torch.Tensor) -> dict[str, torch.Tensor]:
