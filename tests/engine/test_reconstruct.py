@@ -240,7 +240,8 @@ def test_the_core_lies_in_the_middle_of_the_two_depth_maps():
     features = torch.zeros(1, DENSE_CHANNELS + 4, 16, 16)
     features[:, 0] = 5.0  # sure of a person
     features[:, 1], features[:, 2] = 0.2, -0.1
-    encoding = Encoding(torch.zeros(1, 4, 32, 32), features, torch.zeros(1, 4))
+    rest = torch.zeros(1, 4), torch.zeros(1, 21, 3), torch.zeros(1, 21, 4, 4), torch.zeros(1, 16, 16, 16)
+    encoding = Encoding(torch.zeros(1, 4, 32, 32), features, *rest)
     z = torch.tensor([0.05, 0.05 + 0.15 * CORE_SHARE, 0.2, -0.1, 0.6])
     away = core_distance(encoding, torch.stack([torch.zeros(5), torch.zeros(5), z], 1), 4.0)
     assert away[0] < 0 and away[1].abs() < 1e-6
