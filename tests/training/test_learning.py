@@ -13,7 +13,7 @@ import trimesh
 from phorhum_blender.engine.model import PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, Encoding
 from phorhum_blender.engine.skeleton import BONES, JOINTS
-from training.cache import Placed, load_sample, make_sample
+from training.cache import Placed, gather, lay_out, load_sample, make_sample
 from training.dataset import Photos, make_photo, mirror
 from training.light import environment_sh, irradiance, load_environments, sh_basis, to_linear, to_srgb
 from training.losses import WEIGHTS, map_losses
@@ -265,3 +265,28 @@ def test_what_is_held_out_is_never_trained_on(shared_dir):
         list((assets / "rocketbox").glob("*.npz"))
     )
     assert min(groups.values()) >= 9
+
+
+def test_gathering_and_laying_out_changes_nothing(samples):
+    sample = first(samples)
+    back = lay_out(gather(sample), len(sample["hit"]))
+    assert set(back) == set(sample)
+    for key in sample:
+        np.testing.assert_array_equal(back[key], sample[key])
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_small_samples_are_kept_in_memory_and_are_the_same(samples, assets, size):
+    photos = Photos(samples, assets, size)
+    path = sorted(samples.glob("*.npz"))[0]
+    read, kept = photos.load(path), photos.load(path)
+    assert path in photos.kept and len(read["hit"]) == size
+    for key in read:
+        np.testing.assert_array_equal(kept[key], read[key])
+
+
+def test_a_mirrored_person_has_his_sides_exchanged(samples):
+    sample = first(samples)
+    mirrored = mirror(sample)
+    left, right = JOINTS.index("l_wrist"), JOINTS.index("r_wrist")
+    np.testing.assert_allclose(mirrored["joints"][left], sample["joints"][right] * [-1, 1, 1])

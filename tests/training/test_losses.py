@@ -162,7 +162,7 @@ def test_losses_of_a_batch_are_means_over_its_pictures():
     batch = random_batch(4)
     whole = compute_losses(model, batch)
     halves = [compute_losses(model, {k: v[s] for k, v in batch.items()}) for s in (slice(0, 1), slice(1, 4))]
-    assert set(whole) == {*WEIGHTS, "depth_cm", "point_iou"} - {"perceived_albedo", "perceived_shaded"}
+    assert set(whole) == {*WEIGHTS, "depth_cm", "joint_cm", "point_iou"} - {"perceived_albedo", "perceived_shaded"}
     for name, value in whole.items():
         torch.testing.assert_close(value, halves[0][name] / 4 + halves[1][name] * 3 / 4, rtol=1e-4, atol=1e-6)
 
@@ -174,6 +174,7 @@ def random_batch(count):
     batch |= {"image": rand(count, 4, 64, 64), "mask": rand(count, 1, 32, 32)}
     batch |= {"front": rand(count, 1, 32, 32), "back": -rand(count, 1, 32, 32)}
     batch["weight"] = (rand(count, 1, 32, 32) < torch.linspace(0.1, 0.9, count).view(-1, 1, 1, 1)).float()
+    batch |= {"joints": rand(count, 21, 3) - 0.5, "part": torch.randint(16, (count, 1, 32, 32)).float()}
     batch |= {"points": rand(count, 50, 3) - 0.5, "distance": rand(count, 50) - 0.5}
     for name in ("surface", "off_surface", "surface_normal", "shaded_normal", "sphere_normal"):
         batch[name] = torch.nn.functional.normalize(rand(count, 200, 3) - 0.5, dim=-1)
