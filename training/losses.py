@@ -99,16 +99,21 @@ def map_losses(encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, 
 
 
 def skeleton_losses(encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """L1 of the joints' places in the picture and of their depths, cross entropy of their maps with a blot at the true
+    """L1 of the joints' places in the picture and of their depths, divergence of their maps from a blot at the true
     place, cross entropy of the visible parts; and the measure 'joint_cm', the mean distance in depth."""
     wanted = batch["joints"]
     place = project(wanted, batch["camera"][:, :1])
     depth = (encoding.joints[..., 2] - wanted[..., 2]).abs()
     part, weight = batch["part"][:, 0].long(), batch["weight"][:, 0]
     wrong = F.cross_entropy(encoding.parts, part, reduction="none") * weight
-    heat = encoding.heat.flatten(2).log_softmax(-1)
+    heat = F.kl_div(
+        encoding.heat.flatten(2).log_softmax(-1),
+        blots(place, encoding.heat.shape[-1]),
+        reduction="none",
+        log_target=True,
+    )
     return {
-        "joint_heat": -(blots(place, encoding.heat.shape[-1]) * heat).sum(-1).mean(),
+        "joint_heat": heat.sum(-1).mean(),
         "joints": (encoding.joints[..., :2] - place).abs().mean(),
         "joint_depth": depth.mean(),
         "parts": (wrong.sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)).mean(),
@@ -117,9 +122,10 @@ def skeleton_losses(encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[
 
 
 def blots(place: torch.Tensor, size: int) -> torch.Tensor:
-    """(B, J, size * size) maps that sum to one: a Gaussian a pixel wide about each ``place`` (B, J, 2) in -1..1."""
+    """(B, J, size * size) logarithms of maps that sum to one: a Gaussian a pixel wide about each ``place`` (B, J, 2) in
+    -1..1."""
     away = place.unsqueeze(2) - picture_coordinates(size, place).flatten(1).T
-    return (-away.square().sum(-1) * (size / 2) ** 2 / 2).softmax(-1)
+    return (-away.square().sum(-1) * (size / 2) ** 2 / 2).log_softmax(-1)
 
 
 def mean_where(error: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:

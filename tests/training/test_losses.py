@@ -8,7 +8,16 @@ import torch
 
 from phorhum_blender.engine.camera import project
 from phorhum_blender.engine.model import Encoding, ModelConfig, PhorhumModel
-from training.losses import WEIGHTS, compute_losses, field_losses, point_iou, shading_losses, skeleton_losses, total
+from training.losses import (
+    WEIGHTS,
+    blots,
+    compute_losses,
+    field_losses,
+    point_iou,
+    shading_losses,
+    skeleton_losses,
+    total,
+)
 from training.train import loss_weights
 
 RADIUS = 0.5
@@ -59,7 +68,7 @@ def skeleton():
     seen = torch.cat([project(joints, camera[:, :1]), joints[..., 2:]], -1)
     certain = 50 * torch.nn.functional.one_hot(part[:, 0], 16).permute(0, 3, 1, 2).float()
     batch = {"joints": joints, "camera": camera, "part": part.float(), "weight": torch.ones(2, 1, 4, 4)}
-    return CODE._replace(joints=seen, parts=certain), batch
+    return CODE._replace(joints=seen, heat=blots(seen[..., :2], 4).unflatten(2, (4, 4)), parts=certain), batch
 
 
 def test_the_true_skeleton_has_no_loss(skeleton):
