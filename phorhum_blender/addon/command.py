@@ -141,7 +141,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("-o", "--output", required=True, metavar="FOLDER", help="where the results go; made if missing")
     parser.add_argument("--format", choices=FORMATS, default="glb", help="default %(default)s")
     parser.add_argument(
-        "--resolution", type=int, default=Request.resolution, metavar="N", help="cells, 16 to 1024 (default %(default)s)"
+        "--resolution",
+        type=int,
+        default=Request.resolution,
+        metavar="N",
+        help="cells, 16 to 1024 (default %(default)s)",
     )
     parser.add_argument(
         "--height", type=float, default=Request.height, metavar="M", help="of the person, metres (default %(default)s)"

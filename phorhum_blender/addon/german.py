@@ -26,7 +26,7 @@ GERMAN: dict[str, str] = {
     # options
     "Photo": "Foto",
     "Photo of a person": "Foto einer Person",
-    "Photo of a person; left empty, the button asks for one": "Foto einer Person; bleibt es leer, fragt der Knopf danach",
+    "Photo of a person; left empty, the button asks for one": "Foto einer Person; leer fragt der Knopf danach",
     "Quality": "Qualität",
     "How fine the surface and its colours are": "Wie fein Oberfläche und Farben sind",
     "Draft": "Entwurf",
@@ -47,7 +47,7 @@ GERMAN: dict[str, str] = {
         "Körpergröße der Person; sie bestimmt den Maßstab des Ergebnisses"
     ),
     "Photo Detail": "Fotodetails",
-    "Give the visible side the fine colour of the photo itself": "Der sichtbaren Seite die feinen Farben des Fotos geben",
+    "Give the visible side the fine colour of the photo itself": "Der sichtbaren Seite feine Farben des Fotos geben",
     "Person": "Person",
     "Which of several people in the photo: 0 is the largest, 1 the next, and so on": (
         "Welche von mehreren Personen im Foto: 0 ist die größte, 1 die nächste und so weiter"
@@ -205,16 +205,16 @@ GERMAN: dict[str, str] = {
         "Ein anderes Foto nehmen oder einen Rahmen um die ganze Person."
     ),
     # errors: engine
-    "Another job is running. Wait for it or cancel it first.": "Ein anderer Auftrag läuft. Abwarten oder erst abbrechen.",
+    "Another job is running. Wait for it or cancel it first.": "Ein Auftrag läuft schon. Abwarten oder abbrechen.",
     "The engine is already at work.": "Die Rechenmaschine arbeitet schon.",
     "Wait for it or cancel it first.": "Abwarten oder erst abbrechen.",
     "The reconstruction process could not be started with {}: {}.": (
         "Der Prozess der Rekonstruktion konnte mit {} nicht gestartet werden: {}."
     ),
-    "The reconstruction process stopped unexpectedly (exit status {}). Try again, with a lower resolution if it happens "
-    "again; it may have run out of memory. Log: {}": (
-        "Der Prozess der Rekonstruktion endete unerwartet (Status {}). Noch einmal versuchen, wenn es wieder geschieht, "
-        "mit niedrigerer Auflösung; vielleicht reichte der Speicher nicht. Protokoll: {}"
+    "The reconstruction process stopped unexpectedly (exit status {}). Try again, with a lower resolution if it "
+    "happens again; it may have run out of memory. Log: {}": (
+        "Der Prozess der Rekonstruktion endete unerwartet (Status {}). Noch einmal versuchen, wenn es wieder "
+        "geschieht, mit niedrigerer Auflösung; vielleicht reichte der Speicher nicht. Protokoll: {}"
     ),
     "Unexpected error ({}). Please report it together with the log file {}": (
         "Unerwarteter Fehler ({}). Bitte zusammen mit der Protokolldatei {} melden"

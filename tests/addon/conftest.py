@@ -65,6 +65,7 @@ class FakeClient:
         self.requests: list[Request] = []
         self.searches: list[Request] = []
         self.running = False
+        self.warning = ""
 
     def submit(self, request: Request) -> FakeJob:
         self.requests.append(request)
@@ -75,14 +76,15 @@ class FakeClient:
         return self._job()
 
     def ask_devices(self) -> FakeJob:
-        return FakeJob([replace(self.last, text="cpu cuda")], None)
+        return FakeJob([replace(self.last, text=self.last.text or "cpu cuda")], None)
 
     def stop(self) -> None:
         self.running = False
 
     def _job(self) -> FakeJob:
         stages = [Event("stage", text="Finding surface"), Event("progress", fraction=0.5)]
-        return FakeJob([*stages, self.last], self.result)
+        warnings = [Event("warning", text=self.warning)] if self.warning else []
+        return FakeJob([*stages, *warnings, self.last], self.result)
 
 
 @pytest.fixture

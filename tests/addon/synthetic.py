@@ -14,7 +14,10 @@ RIG = LightRig(
     ambient=(0.25, 0.27, 0.3),
     sh=((0.0, 0.0, 0.0),) * 9,
 )
-REPORT = {"seconds": {"Finding person": 2.0, "Finding surface": 3.0, "Colouring": 1.0, "all": 6.0}, "peak_memory_mb": 500.0}
+REPORT = {
+    "seconds": {"Finding person": 2.0, "Finding surface": 3.0, "Colouring": 1.0, "all": 6.0},
+    "peak_memory_mb": 500.0,
+}
 CAMERA = PhotoCamera(position=(0.1, 1.1, 4.0), focal=900.0, principal=(250.0, 330.0), width=480, height=640)
 
 # a person with hanging arms inside of the blob, in the order of engine.skeleton.JOINTS

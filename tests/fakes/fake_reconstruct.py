@@ -83,7 +83,6 @@ class Reconstructor:
             report["warnings"] = ["The photo is blurred."]
         return octahedron(report)
 
-
     def find_people(self, request, progress):
         from phorhum_blender.engine.contracts import People
         from phorhum_blender.engine.errors import UserError
