@@ -11,7 +11,7 @@ GERMAN: dict[str, str] = {
     "People found: {}": "Gefundene Personen: {}",
     "Choose Person": "Person wählen",
     "Make Again": "Noch einmal",
-    "Settings of This Person": "Einstellungen dieser Person",
+    "Reuse Settings": "Wie diese",
     "Cancel": "Abbrechen",
     "Cancelled": "Abgebrochen",
     "(ESC cancels)": "(ESC bricht ab)",
@@ -120,6 +120,9 @@ GERMAN: dict[str, str] = {
     "Free Memory": "Speicher freigeben",
     "End the engine's process, which keeps the networks loaded; the next reconstruction starts it anew": (
         "Den Prozess beenden, der die Netze geladen hält; die nächste Rekonstruktion startet ihn neu"
+    ),
+    "Code GPL-3.0-or-later, weights CC0-1.0; neither asks anything of what you make": (
+        "Code GPL-3.0-or-later, Gewichte CC0-1.0; beide verlangen nichts von dem, was damit entsteht"
     ),
     "Own files: {}": "Eigene Dateien: {}",
     "Open Folder": "Ordner öffnen",

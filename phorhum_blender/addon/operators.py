@@ -135,7 +135,7 @@ class PHORHUM_OT_restore_settings(bpy.types.Operator):
     """Put the photo and the options that made this person back into the panel, to change some of them"""
 
     bl_idname = "phorhum.restore_settings"
-    bl_label = "Settings of This Person"
+    bl_label = "Reuse Settings"
     bl_options = {"REGISTER", "UNDO"}
 
     @classmethod

@@ -69,10 +69,12 @@ def _draw_people(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) 
         cell.template_icon(icon_value=picture, scale=PERSON_SCALE)
         text = f"{number}:  {width} x {height}"
         cell.operator("phorhum.choose_person", text=text, depress=number == chosen).person = number
+    layout.separator()
 
 
 def _draw_quality(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, here: Machine) -> None:
     rows = layout.column(align=True)
+    rows.use_property_split = False  # the whole width is for the words in the buttons
     for name, resolution in QUALITIES.items():
         label = words(settings.bl_rna.properties["quality"].enum_items[name].name)
         rows.prop_enum(settings, "quality", name, text=f"{label}   {cost_words(resolution, here)}")

@@ -64,6 +64,7 @@ class PHORHUM_AP_preferences(bpy.types.AddonPreferences):
         _draw_download(layout.box())
         _draw_memory(layout.box())
         _draw_files(layout.box())
+        layout.label(text="Code GPL-3.0-or-later, weights CC0-1.0; neither asks anything of what you make", icon="INFO")
 
 
 def _draw_download(box: bpy.types.UILayout) -> None:

@@ -36,6 +36,9 @@ class Layout:
         self.sections.append((name, default_closed))
         return self, self if self.open_sections else None
 
+    def separator(self):
+        pass
+
     def label(self, text, icon="NONE", translate=True):
         self.texts.append(text)
 

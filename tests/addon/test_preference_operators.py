@@ -67,6 +67,7 @@ def test_the_preferences_draw(blender):
     )
     assert any("AGPL-3.0" in text and "github.com" in text for text in layout.texts)
     assert "The engine is not running" in layout.texts
+    assert any("CC0-1.0" in text and "GPL-3.0-or-later" in text for text in layout.texts)
 
 
 def test_the_diagnosis_tells_versions_weights_error_and_report(client, photo):
