@@ -258,6 +258,12 @@ class TestWithARealChildProcess:
             self.run(tmp_path, behaviour)
         assert scene_state() == before
 
+    def test_paths_may_hold_any_letters(self, tmp_path):
+        folder = tmp_path / "Größe, 人物 и фото"
+        folder.mkdir()
+        assert self.run(folder, "good") == {"FINISHED"}
+        assert Request.from_json(json.loads(bpy.context.object["phorhum_request"])).photo == str(folder / "good.jpg")
+
     def test_a_child_that_cannot_start_is_an_error(self, tmp_path, monkeypatch):
         client = Client(python=str(tmp_path / "no python"))
         monkeypatch.setattr(engine_process, "client", lambda: client)
