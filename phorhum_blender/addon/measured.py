@@ -4,19 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import json
-import math
 import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 from ..engine.contracts import Request
 from .package import user_folder
 
 KEPT_RUNS = 20
+RECENT_RUNS = 5  # those that a forecast is made from
 GROWING_STAGES = ("Finding surface", "Colouring")  # their time grows with the surface, the square of the resolution
 MB_PER_SQUARE_CELL = 4.5e-4  # memory that grows likewise, measured between 128 and 384 cells
+
+
+@dataclass(frozen=True)
+class Cost:
+    seconds: float
+    memory_mb: float  # 0: not known
 
 
 @dataclass(frozen=True)
@@ -37,11 +44,11 @@ class Run:
         fixed = report["seconds"]["all"] - growing
         return cls(request.device, request.threads, request.resolution, fixed, growing, report["peak_memory_mb"])
 
-
-@dataclass(frozen=True)
-class Cost:
-    seconds: float
-    memory_mb: float  # 0: not known
+    def scaled(self, resolution: int) -> Cost:
+        """What it would have cost at another resolution."""
+        seconds = self.seconds + self.growing_seconds * (resolution / self.resolution) ** 2
+        more_memory = MB_PER_SQUARE_CELL * (resolution**2 - self.resolution**2)
+        return Cost(seconds, max(0.0, self.memory_mb + more_memory) if self.memory_mb else 0.0)
 
 
 @dataclass(frozen=True)
@@ -50,18 +57,17 @@ class Knowledge:
     runs: tuple[Run, ...] = ()  # the latest last
 
     def expected(self, resolution: int, device: str, threads: int) -> Cost | None:
-        """What a reconstruction will cost, scaled from the nearest one that was measured; None without any."""
-        runs = [run for run in self.runs if (run.device, run.threads) == (device, threads)]
-        if not runs:
+        """What a reconstruction will cost, from the last ones on this device; None without any.
+
+        All of them are scaled to ``resolution``, so that more cells never seem to cost less, whatever else the machine
+        did at the time.
+        """
+        costs = [run.scaled(resolution) for run in self.runs if (run.device, run.threads) == (device, threads)]
+        if not costs:
             return None
-        # the process keeps its peak: of equally near runs the one with the least memory tells most
-        nearest = min(runs, key=lambda run: (abs(math.log(run.resolution / resolution)), run.memory_mb))
-        growth = (resolution / nearest.resolution) ** 2
-        seconds = nearest.seconds + growth * nearest.growing_seconds
-        if not nearest.memory_mb:
-            return Cost(seconds, 0.0)
-        more_memory = MB_PER_SQUARE_CELL * (resolution**2 - nearest.resolution**2)
-        return Cost(seconds, max(0.0, nearest.memory_mb + more_memory))
+        latest = costs[-RECENT_RUNS:]
+        # the process keeps its peak, so after a large run all seem large: the least tells most
+        return Cost(median(cost.seconds for cost in latest), min(cost.memory_mb for cost in latest))
 
 
 _known: Knowledge | None = None

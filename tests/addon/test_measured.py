@@ -42,10 +42,24 @@ def test_other_devices_and_threads_tell_nothing(device, threads):
     assert Knowledge(runs=(RUN,)).expected(256, device, threads) is None
 
 
-def test_the_nearest_run_counts_and_of_equals_the_one_with_the_least_memory():
-    far = Run("cpu", 0, 512, 9.0, 99.0, 900.0)
-    swollen = Run("cpu", 0, 256, 2.0, 4.0, 900.0)  # after a larger one in the same process
-    assert Knowledge(runs=(far, swollen, RUN, far)).expected(250, "cpu", 0).memory_mb < 500
+def test_the_middle_of_the_last_runs_counts():
+    slow = Run("cpu", 0, 128, 20.0, 90.0, 480.0)  # while the machine was busy with something else
+    known = Knowledge(runs=(slow,) * 9 + (RUN, RUN, slow, RUN, slow))
+    assert known.expected(256, "cpu", 0).seconds == 6
+    assert Knowledge(runs=(RUN, slow)).expected(128, "cpu", 0).seconds == pytest.approx((3 + 110) / 2)
+
+
+def test_more_cells_never_seem_cheaper():
+    slow = Run("cpu", 0, 128, 20.0, 90.0, 480.0)
+    costs = [Knowledge(runs=(RUN, slow)).expected(resolution, "cpu", 0) for resolution in (64, 128, 256, 384)]
+    for measure in ("seconds", "memory_mb"):
+        values = [getattr(cost, measure) for cost in costs]
+        assert values == sorted(values)
+
+
+def test_the_peak_of_an_earlier_larger_run_does_not_count():
+    swollen = Run("cpu", 0, 256, 2.0, 4.0, 900.0)
+    assert Knowledge(runs=(RUN, swollen)).expected(256, "cpu", 0).memory_mb == 500
 
 
 def test_unknown_memory_stays_unknown():

@@ -111,8 +111,8 @@ def test_the_qualities_name_what_they_cost_here(blender):
         "Standard   about 6 s, 500 MB",
         "High   about 11 s, 540 MB",
     ]
-    measured.remember_run(measured.Run("cpu", 0, 128, 2.0, 4.0, 0.0))
-    assert "Draft   about 6 s" in drawn().texts
+    measured.remember_run(measured.Run("cpu", 0, 256, 2.0, 4.0, 0.0))
+    assert "Draft   about 3 s" in drawn().texts
 
 
 def test_the_photo_is_shown(blender, photo):

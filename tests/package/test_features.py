@@ -11,7 +11,7 @@ import pytest
 NAMED = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
-def tests_in(file: Path) -> set[str]:
+def functions_of(file: Path) -> set[str]:
     return {node.name for node in ast.walk(ast.parse(file.read_text())) if isinstance(node, ast.FunctionDef)}
 
 
@@ -29,5 +29,5 @@ def test_every_feature_has_its_row(rows):
 def test_the_tests_named_exist(rows, repo_root):
     named = {match.groups() for row in rows for match in NAMED.finditer(row[4])}
     assert len(named) > 30
-    missing = {(file, test) for file, test in named if test not in tests_in(repo_root / "tests" / file)}
+    missing = {(file, test) for file, test in named if test not in functions_of(repo_root / "tests" / file)}
     assert not missing
