@@ -71,7 +71,7 @@ GERMAN: dict[str, str] = {
     ),
     "Choose a photo and make a coloured 3D person from it": "Ein Foto wählen und daraus eine farbige 3D-Person machen",
     "Search the photo for people and show them, to choose one": "Personen im Foto suchen und zur Auswahl zeigen",
-    "Reconstruct this person": "Diese Person rekonstruieren",
+    "Take this person of the photo": "Diese Person des Fotos nehmen",
     "Stop the running job; the scene stays as it is": "Den laufenden Auftrag anhalten; die Szene bleibt, wie sie ist",
     "Keep the panel's options under a name, or remove that name": (
         "Die Optionen unter einem Namen behalten oder diesen Namen entfernen"

@@ -187,7 +187,7 @@ class PHORHUM_OT_find_people(JobOperator, bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if not context.scene.phorhum.photo:
-            cls.poll_message_set("Choose a photo first")
+            cls.poll_message_set(words("Choose a photo first"))
             return False
         return True
 
@@ -205,7 +205,7 @@ class PHORHUM_OT_find_people(JobOperator, bpy.types.Operator):
 
 
 class PHORHUM_OT_choose_person(bpy.types.Operator):
-    """Reconstruct this person"""
+    """Take this person of the photo"""
 
     bl_idname = "phorhum.choose_person"
     bl_label = "Choose Person"
@@ -231,7 +231,7 @@ class PHORHUM_OT_cancel(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if status.task is None:
-            cls.poll_message_set("Nothing is running")
+            cls.poll_message_set(words("Nothing is running"))
             return False
         return True
 
@@ -247,7 +247,7 @@ def _check_photo(path: str) -> None:
 
 def _poll_person(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
     if stored_request(context.object) is None:
-        cls.poll_message_set("Select a person that was reconstructed from a photo")
+        cls.poll_message_set(words("Select a person that was reconstructed from a photo"))
         return False
     return True
 

@@ -14,6 +14,7 @@ from phorhum_blender.addon.properties import look_options  # noqa: E402
 
 @pytest.fixture
 def preset_folder(blender, tmp_path, monkeypatch):
+    monkeypatch.setattr(presets.PHORHUM_PT_presets, "bl_label", "Presets")  # Blender names it after the last preset
     scripts = tmp_path / "scripts"
     monkeypatch.setattr(bpy.utils, "user_resource", lambda kind, path="", create=False: _made(scripts / path, create))
     return scripts / "presets" / presets.FOLDER
