@@ -169,6 +169,22 @@ def test_cancelling_leaves_the_reconstructor_usable(reconstructor, photo_path):
 
 
 @needs_weights
+def test_the_people_to_choose_from_are_found(reconstructor, photo_path):
+    told = []
+    people = reconstructor.find_people(Request(photo=photo_path), lambda *news: told.append(news))
+    np.testing.assert_array_equal(people.boxes, [[90, 30, 211, 371]])  # the alpha cuts the figure out
+    assert people.thumbnails.shape[0] == 1 and people.thumbnails[0, ..., 3].any()
+    assert [stage for stage, _ in told] == ["Reading photo", "Finding people"]
+
+
+@needs_weights
+def test_nobody_to_choose_from_is_one_sentence(reconstructor, tmp_path):
+    Image.new("RGB", (200, 200), (90, 120, 90)).save(tmp_path / "lawn.png")
+    with pytest.raises(UserError, match="No person was found"):
+        reconstructor.find_people(Request(photo=str(tmp_path / "lawn.png")))
+
+
+@needs_weights
 @pytest.mark.parametrize("change", [{"resolution": 4}, {"resolution": 4096}, {"height": 0.0}, {"photo": ""}])
 def test_impossible_requests_are_refused(reconstructor, photo_path, change):
     with pytest.raises(UserError):
