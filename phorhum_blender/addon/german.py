@@ -5,6 +5,7 @@ from __future__ import annotations
 GERMAN: dict[str, str] = {
     # panel, menus
     "Reconstruct from Photo": "Aus Foto rekonstruieren",
+    "Reconstruct from Photos": "Aus Fotos rekonstruieren",
     "Reconstruct Person": "Person rekonstruieren",
     "Person from Photo (PHORHUM)": "Person aus Foto (PHORHUM)",
     "Find People": "Personen suchen",
@@ -17,6 +18,7 @@ GERMAN: dict[str, str] = {
     "(ESC cancels)": "(ESC bricht ab)",
     "{} left": "noch {}",
     "{} triangles in {}": "{} Dreiecke in {}",
+    "{} of {} people made in {}": "{} von {} Personen in {}",
     "about {}": "etwa {}",
     "about {}, {} MB": "etwa {}, {} MB",
     "not measured here yet": "hier noch nicht gemessen",
@@ -69,7 +71,12 @@ GERMAN: dict[str, str] = {
     "Put the photo and the options that made this person back into the panel, to change some of them": (
         "Foto und Optionen dieser Person wieder in das Feld holen, um einige zu ändern"
     ),
-    "Choose a photo and make a coloured 3D person from it": "Ein Foto wählen und daraus eine farbige 3D-Person machen",
+    "Make a coloured 3D person from each photo and stand them side by side": (
+        "Aus jedem Foto eine farbige 3D-Person machen und sie nebeneinander stellen"
+    ),
+    "Choose one photo or several and make a coloured 3D person from each": (
+        "Ein Foto oder mehrere wählen und aus jedem eine farbige 3D-Person machen"
+    ),
     "Search the photo for people and show them, to choose one": "Personen im Foto suchen und zur Auswahl zeigen",
     "Take this person of the photo": "Diese Person des Fotos nehmen",
     "Stop the running job; the scene stays as it is": "Den laufenden Auftrag anhalten; die Szene bleibt, wie sie ist",
@@ -163,6 +170,8 @@ GERMAN: dict[str, str] = {
     # errors: photo and person
     "No photo was given.": "Es wurde kein Foto angegeben.",
     "Set filepath to an image file.": "filepath auf eine Bilddatei setzen.",
+    "Set directory and files to image files.": "directory und files auf Bilddateien setzen.",
+    "No person could be made from any of these photos.": "Aus keinem dieser Fotos wurde eine Person.",
     "Choose a photo of a person.": "Ein Foto einer Person wählen.",
     "There is no photo at {}.": "Es gibt kein Foto unter {}.",
     "There is no photo {}.": "Es gibt kein Foto {}.",

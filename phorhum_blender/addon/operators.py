@@ -5,29 +5,51 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from collections.abc import Callable, Iterable
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import CollectionProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..engine.contracts import Request
 from ..engine.errors import UserError
 from ..worker.client import Job
 from . import diagnosis, engine_process, measured
+from .batch import Batch
 from .found import found
 from .job import JobOperator, duration, status
 from .preferences import machine
 from .properties import absolute, look_options, options
 from .scene.build import Built, build, hide_reconstruction, stored_request
+from .side_by_side import stand_beside
 from .translations import translate, words
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
 
-class _Reconstruction(JobOperator):
-    """A job of the engine whose result is built in the scene."""
+class _EngineOperator(JobOperator):
+    """Jobs of the engine whose results are built in the scene."""
 
     first_stage = "Starting engine"
+
+    def submit(self, request: Request) -> Job:
+        diagnosis.last.photo, diagnosis.last.report = request.photo, {}
+        _check_photo(request.photo)
+        return engine_process.client().submit(request)
+
+    def build(self, context: bpy.types.Context, job: Job, request: Request) -> Built:
+        result = job.load_result()
+        diagnosis.last.report = result.report
+        measured.remember_run(measured.Run.of(request, result.report))
+        built = build(context, result, request)
+        for remark in built.remarks:
+            self.report({"INFO"}, translate(remark))
+        return built
+
+
+class _Reconstruction(_EngineOperator):
+    """One person from one photo."""
+
     request: Request
 
     def make_request(self, context: bpy.types.Context) -> Request:
@@ -35,21 +57,14 @@ class _Reconstruction(JobOperator):
 
     def start_task(self, context: bpy.types.Context) -> Job:
         self.request = self.make_request(context)
-        diagnosis.last.photo, diagnosis.last.report = self.request.photo, {}
-        _check_photo(self.request.photo)
         self._began = time.monotonic()
-        return engine_process.client().submit(self.request)
+        return self.submit(self.request)
 
     def finish(self, context: bpy.types.Context, task: Job) -> str:
-        result = task.load_result()
-        diagnosis.last.report = result.report
-        measured.remember_run(measured.Run.of(self.request, result.report))
-        built = build(context, result, self.request)
+        built = self.build(context, task, self.request)
         self.use(built)
-        for remark in built.remarks:
-            self.report({"INFO"}, translate(remark))
         line = words("{} triangles in {}")
-        return line.format(f"{len(result.faces):,}", duration(time.monotonic() - self._began))
+        return line.format(f"{len(built.object.data.polygons):,}", duration(time.monotonic() - self._began))
 
     def use(self, built: Built) -> None:
         """What else is to be done with the person."""
@@ -77,25 +92,61 @@ class PHORHUM_OT_reconstruct(_Reconstruction, bpy.types.Operator):
         settings = context.scene.phorhum
         if settings.photo_path() != absolute(self.filepath):
             settings.photo = self.filepath  # which forgets the person of another photo
-        for name in options():  # a dropped photo is taken as the panel says
-            if not self.properties.is_property_set(name):
-                setattr(self, name, getattr(settings, name))
+        _take_from_panel(self, context, options())  # a dropped photo is taken as the panel says
         return self.execute(context)
 
     def make_request(self, context: bpy.types.Context) -> Request:
         if not self.filepath:
             raise UserError("No photo was given.", "Set filepath to an image file.")
         box = tuple(self.box)
-        return Request(
-            photo=absolute(self.filepath),
-            resolution=self.resolution,
-            height=round(self.height, 6),  # the property holds 32-bit floats: 1.7 would be stored as 1.7000000476
+        return dataclasses.replace(
+            _request(context, self, absolute(self.filepath)),
             person=self.person,
             box=box if any(box) else None,
             whole_frame=self.whole_frame,
-            photo_detail=self.photo_detail,
-            **dataclasses.asdict(machine(context)),
         )
+
+
+class PHORHUM_OT_reconstruct_photos(_EngineOperator, bpy.types.Operator):
+    """Make a coloured 3D person from each photo and stand them side by side"""
+
+    bl_idname = "phorhum.reconstruct_photos"
+    bl_label = "Reconstruct from Photos"
+    bl_options = {"INTERNAL"}  # No UNDO: each person is pushed as an undo step of its own.
+
+    __annotations__ = {
+        "directory": StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"}),
+        "files": CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"}),
+        **look_options(),
+    }
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if len(self.files) == 1:
+            return _invoke_from(self, bpy.ops.phorhum.reconstruct, filepath=self._paths()[0])
+        _take_from_panel(self, context, look_options())
+        return self.execute(context)
+
+    def start_task(self, context: bpy.types.Context) -> Batch:
+        if not self.files:
+            raise UserError("No photo was given.", "Set directory and files to image files.")
+        self._began = time.monotonic()
+        self._right = None
+        requests = [_request(context, self, path) for path in self._paths()]
+        return Batch(requests, self.submit, self._place)
+
+    def finish(self, context: bpy.types.Context, task: Batch) -> str:
+        if not task.made:
+            raise UserError("No person could be made from any of these photos.")
+        line = words("{} of {} people made in {}")
+        return line.format(task.made, len(task), duration(time.monotonic() - self._began))
+
+    def _paths(self) -> list[str]:
+        return [absolute(os.path.join(self.directory, file.name)) for file in self.files]
+
+    def _place(self, job: Job, request: Request) -> None:
+        built = self.build(bpy.context, job, request)
+        self._right = stand_beside(built, self._right)
+        bpy.ops.ed.undo_push(message=words(PHORHUM_OT_reconstruct.bl_label))
 
 
 class PHORHUM_OT_reconstruct_again(_Reconstruction, bpy.types.Operator):
@@ -154,13 +205,15 @@ class PHORHUM_OT_restore_settings(bpy.types.Operator):
 
 
 class PHORHUM_OT_open_photo(bpy.types.Operator, ImportHelper):
-    """Choose a photo and make a coloured 3D person from it"""
+    """Choose one photo or several and make a coloured 3D person from each"""
 
     # Its own operator: a file browser's operator pushes an undo step when the file is chosen, too early for a job.
     bl_idname = "phorhum.open_photo"
     bl_label = "Reconstruct from Photo"
 
     filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN"})
+    directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
+    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
@@ -168,12 +221,10 @@ class PHORHUM_OT_open_photo(bpy.types.Operator, ImportHelper):
             self.layout.prop(context.scene.phorhum, name)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            bpy.ops.phorhum.reconstruct("INVOKE_DEFAULT", filepath=self.filepath)
-        except RuntimeError:  # what an operator reports as an error when another one calls it
-            self.report({"ERROR"}, status.error)
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        if len(self.files) < 2:
+            return _invoke_from(self, bpy.ops.phorhum.reconstruct, filepath=self.filepath)
+        files = [{"name": file.name} for file in self.files]
+        return _invoke_from(self, bpy.ops.phorhum.reconstruct_photos, directory=self.directory, files=files)
 
 
 class PHORHUM_OT_find_people(JobOperator, bpy.types.Operator):
@@ -240,6 +291,34 @@ class PHORHUM_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
+def _invoke_from(operator: bpy.types.Operator, other: Callable[..., set[str]], **properties: object) -> set[str]:
+    """Invokes ``other`` in place of ``operator``."""
+    try:
+        other("INVOKE_DEFAULT", **properties)
+    except RuntimeError:  # what an operator reports as an error when another one calls it
+        operator.report({"ERROR"}, status.error)
+        return {"CANCELLED"}
+    return {"FINISHED"}
+
+
+def _take_from_panel(operator: bpy.types.Operator, context: bpy.types.Context, names: Iterable[str]) -> None:
+    """Sets the options among ``names`` that the caller left open."""
+    for name in names:
+        if not operator.properties.is_property_set(name):
+            setattr(operator, name, getattr(context.scene.phorhum, name))
+
+
+def _request(context: bpy.types.Context, operator: bpy.types.Operator, photo: str) -> Request:
+    """What ``operator`` asks for with ``photo``, whoever is in it."""
+    return Request(
+        photo=photo,
+        resolution=operator.resolution,
+        height=round(operator.height, 6),  # the property holds 32-bit floats: 1.7 would be stored as 1.7000000476
+        photo_detail=operator.photo_detail,
+        **dataclasses.asdict(machine(context)),
+    )
+
+
 def _check_photo(path: str) -> None:
     if not os.path.isfile(path):
         raise UserError(f"There is no photo at {path}.", "Choose an image file.")
@@ -254,6 +333,7 @@ def _poll_person(cls: type[bpy.types.Operator], context: bpy.types.Context) -> b
 
 CLASSES = (
     PHORHUM_OT_reconstruct,
+    PHORHUM_OT_reconstruct_photos,
     PHORHUM_OT_reconstruct_again,
     PHORHUM_OT_restore_settings,
     PHORHUM_OT_open_photo,
