@@ -5,15 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..engine.contracts import Request
 from ..worker.protocol import Event
-from .job import sentence_of, status
+from .job import Task, sentence_of, status
 from .translations import translate
-
-if TYPE_CHECKING:
-    from .job import Task
 
 
 class Batch:
@@ -23,7 +20,7 @@ class Batch:
     """
 
     def __init__(
-        self, requests: Sequence[Request], start: Callable[[Request], Task], use: Callable[[Task, Request], None]
+        self, requests: Sequence[Request], start: Callable[[Request], Task], use: Callable[[Any, Request], None]
     ):
         self.outcome: Event | None = None
         self.made = 0

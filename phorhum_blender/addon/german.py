@@ -239,6 +239,12 @@ GERMAN: dict[str, str] = {
     ),
     "Not enough memory. Try a lower resolution.": "Der Speicher reicht nicht. Eine niedrigere Auflösung versuchen.",
     "There is not enough memory for this resolution.": "Für diese Auflösung reicht der Speicher nicht.",
+    "Resolution {} needs about {} MB of memory, but only {} MB are free.": (
+        "Die Auflösung {} braucht etwa {} MB Speicher, frei sind nur {} MB."
+    ),
+    "Choose a lower resolution or close other programs.": (
+        "Eine niedrigere Auflösung wählen oder andere Programme schließen."
+    ),
     "Choose a lower resolution.": "Eine niedrigere Auflösung wählen.",
     "The resolution must lie between 16 and 1024.": "Die Auflösung muss zwischen 16 und 1024 liegen.",
     "The height must lie between 0.1 and 10 metres.": "Die Größe muss zwischen 0,1 und 10 Metern liegen.",

@@ -130,7 +130,7 @@ class PHORHUM_OT_reconstruct_photos(_EngineOperator, bpy.types.Operator):
         if not self.files:
             raise UserError("No photo was given.", "Set directory and files to image files.")
         self._began = time.monotonic()
-        self._right = None
+        self._right: float | None = None  # edge of the last person
         requests = [_request(context, self, path) for path in self._paths()]
         return Batch(requests, self.submit, self._place)
 

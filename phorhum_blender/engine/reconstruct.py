@@ -19,6 +19,7 @@ from .contracts import People, PhotoCamera, Request, Result
 from .detail import add_photo_detail
 from .errors import UserError
 from .lighting import fit_light_rig
+from .memory import check_memory
 from .model import Encoding, PhorhumModel
 from .model.feature_extractor import DENSE_CHANNELS, dense_maps
 from .people import picture_people
@@ -343,6 +344,7 @@ def _check(request: Request) -> None:
         raise UserError("The height must lie between 0.1 and 10 metres.")
     if not Path(request.photo).name:
         raise UserError("No photo was given.", "Choose a photo of a person.")
+    check_memory(request.resolution)
 
 
 def _out_of_memory() -> UserError:
