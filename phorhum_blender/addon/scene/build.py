@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from ...engine.contracts import PhotoCamera, Request, Result
 from .camera import add_background, make_camera
@@ -14,8 +15,10 @@ from .created import Created
 from .light_rig import WORLD_KEY, make_light_rig, may_replace
 from .material import make_material, show_colours_in_solid_views
 from .mesh import make_mesh
+from .space import to_blender
 
 REQUEST_KEY = "phorhum_request"  # property of the mesh object: the request as JSON, to make the same object again
+JOINTS_KEY = "phorhum_joints"  # property of the mesh object: its joints in its own Blender axes, 63 numbers, metres
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,8 @@ def _make_person(created: Created, name: str, result: Result, request: Request) 
     mesh.materials.append(make_material(created, name, result.albedo))
     person = created.add(bpy.data.objects.new(name, mesh))
     person[REQUEST_KEY] = json.dumps(request.to_json())
+    if np.isfinite(result.joints).all():
+        person[JOINTS_KEY] = to_blender(result.joints).ravel().tolist()
     return person
 
 
