@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import bpy
 import numpy as np
 
@@ -16,6 +19,26 @@ def find_person(thing: bpy.types.Object | None) -> bpy.types.Object | None:
         return None
     candidates = [thing, *thing.children] if thing.type == "ARMATURE" else [thing]
     return next((one for one in candidates if one.type == "MESH" and REQUEST_KEY in one), None)
+
+
+@contextlib.contextmanager
+def selected_alone(context: bpy.types.Context, active: bpy.types.Object, *others: bpy.types.Object) -> Iterator[None]:
+    """``active`` and ``others`` are all that is selected, for operators that look at nothing else; then all is back."""
+    layer = context.view_layer
+    before, selected = layer.objects.active, list(context.selected_objects)
+    select(context, active, *others)
+    try:
+        yield
+    finally:
+        select(context, before, *selected)
+
+
+def select(context: bpy.types.Context, active: bpy.types.Object | None, *others: bpy.types.Object) -> None:
+    """Selects ``others`` and ``active`` and nothing else; ``active`` is the active object."""
+    chosen = (active, *others)
+    for thing in context.view_layer.objects:
+        thing.select_set(thing in chosen)
+    context.view_layer.objects.active = active
 
 
 def has_joints(person: bpy.types.Object) -> bool:

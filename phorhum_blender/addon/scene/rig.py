@@ -14,7 +14,7 @@ from mathutils import Vector
 
 from ...engine.skeleton import JOINT
 from .created import Created
-from .person import positions, stored_joints, triangles
+from .person import positions, selected_alone, stored_joints, triangles
 from .skinning import bone_weights
 
 MODIFIER = "PHORHUM Rig"
@@ -107,16 +107,13 @@ def _tail(head: np.ndarray, tail: np.ndarray) -> np.ndarray:
 
 
 def _build_bones(context: bpy.types.Context, rig: bpy.types.Object, bones: list[Bone]) -> None:
-    active = context.view_layer.objects.active
-    context.view_layer.objects.active = rig
-    try:
+    with selected_alone(context, rig):
         bpy.ops.object.mode_set(mode="EDIT")
-        for bone in bones:
-            _add_bone(rig.data.edit_bones, bone)
-        bpy.ops.object.mode_set(mode="OBJECT")
-    finally:
-        context.view_layer.objects.active = active
-    rig.select_set(False)
+        try:
+            for bone in bones:
+                _add_bone(rig.data.edit_bones, bone)
+        finally:
+            bpy.ops.object.mode_set(mode="OBJECT")
 
 
 def _add_bone(edit_bones: bpy.types.ArmatureEditBones, bone: Bone) -> None:
