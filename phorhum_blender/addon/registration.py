@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import bpy
 
-from . import engine_process, operators, panel
+from . import edit_operators, edit_panel, engine_process, operators, panel
 from .job import status
 from .preferences import PHORHUM_AP_preferences
 from .properties import PHORHUM_PG_settings
 
-CLASSES = (PHORHUM_AP_preferences, PHORHUM_PG_settings, *operators.CLASSES, *panel.CLASSES)
+CLASSES = (
+    PHORHUM_AP_preferences,
+    PHORHUM_PG_settings,
+    *operators.CLASSES,
+    *edit_operators.CLASSES,
+    *panel.CLASSES,
+    *edit_panel.CLASSES,
+)
 
 
 def register() -> None:

@@ -12,6 +12,7 @@ bpy = pytest.importorskip("bpy")
 import phorhum_blender  # noqa: E402
 from phorhum_blender.addon import engine_process  # noqa: E402
 from phorhum_blender.addon.job import Status, status  # noqa: E402
+from phorhum_blender.addon.scene.build import build  # noqa: E402
 from phorhum_blender.engine.contracts import Request, Result  # noqa: E402
 from phorhum_blender.worker.protocol import Event  # noqa: E402
 from tests.addon import synthetic  # noqa: E402
@@ -90,3 +91,9 @@ def photo(tmp_path: Path) -> str:
     image.save()
     bpy.data.images.remove(image)
     return str(path)
+
+
+@pytest.fixture
+def person(blender: None) -> bpy.types.Object:
+    """A person with arms and legs, as a reconstruction leaves it: active and selected."""
+    return build(bpy.context, synthetic.person(), Request(photo="jo.jpg")).object

@@ -60,11 +60,6 @@ def blob(rings: int = 48, segments: int = 64) -> Result:
     return Result(vertices, faces, normals, albedo, shaded, CAMERA, RIG, JOINTS, {"seconds": 1.0})
 
 
-def arms_down() -> np.ndarray:
-    """:data:`JOINTS` with the arms a hand's breadth from the body, (21, 3)."""
-    return JOINTS.copy()
-
-
 def arms_away() -> np.ndarray:
     """:data:`JOINTS` with the arms held out at 45 degrees, (21, 3)."""
     joints = JOINTS.copy()
@@ -75,17 +70,29 @@ def arms_away() -> np.ndarray:
     return joints
 
 
+def arms_down() -> np.ndarray:
+    """:data:`JOINTS` with four centimetres of air between the arms' flesh and the hips', (21, 3)."""
+    joints = JOINTS.copy()
+    for name in ("elbow", "wrist", "hand"):
+        joints[JOINT[f"l_{name}"], 0] += 0.04
+        joints[JOINT[f"r_{name}"], 0] -= 0.04
+    return joints
+
+
+POSES = {"away": arms_away, "down": arms_down, "touching": JOINTS.copy}
+
+
 RADII = {"spine": 0.13, "chest": 0.13, "neck": 0.06, "head": 0.09}
 RADII |= {"upper_arm": 0.045, "forearm": 0.04, "hand": 0.035, "thigh": 0.08, "shin": 0.055, "foot": 0.045}
 
 
 @functools.cache
 def person(cell: float = 0.02, arms: str = "away") -> Result:
-    """A closed person of capsules around the bones, about 1.7 m tall; ``arms`` "away" from the body or "down".
+    """A closed person of capsules around the bones, 1.8 m tall; the ``arms`` are "away", "down" or "touching" the body.
 
     ``cell`` in metres is the grid of the marching cubes. The colour is banded, so that a blurred one shows.
     """
-    joints = {"away": arms_away, "down": arms_down}[arms]()
+    joints = POSES[arms]()
     low, high = joints.min(axis=0) - 0.2, joints.max(axis=0) + 0.2
     axes = [np.arange(a, b, cell, dtype=np.float32) for a, b in zip(low, high, strict=True)]
     points = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1)
@@ -104,8 +111,9 @@ def person(cell: float = 0.02, arms: str = "away") -> Result:
 
 
 def _capsules(points: np.ndarray, joints: np.ndarray) -> np.ndarray:
-    """Signed distance of ``points`` (N, 3) to a smooth union of capsules, metres, (N,)."""
-    segments = [(joints[a], joints[b], RADII[name.removeprefix("l_").removeprefix("r_")]) for name, (a, b) in BONES.items()]
+    """Signed distance of ``points`` (N, 3) to a smooth union of capsules around the bones, metres, (N,)."""
+    radii = [RADII[name.removeprefix("l_").removeprefix("r_")] for name in BONES]
+    segments = [(joints[a], joints[b], radius) for (a, b), radius in zip(BONES.values(), radii, strict=True)]
     for side in "lr":
         segments.append((joints[JOINT["neck"]] - (0, 0.05, 0), joints[JOINT[f"{side}_shoulder"]], 0.05))
         segments.append((joints[JOINT["pelvis"]], joints[JOINT[f"{side}_hip"]], 0.1))

@@ -1,4 +1,4 @@
-"""What the person's material shows: the albedo, lit by the scene; the colours of the photo, unlit; the baked texture."""
+"""What the person's material shows: albedo or texture, lit by the scene, or the colours of the photo, unlit."""
 
 from __future__ import annotations
 
@@ -34,7 +34,6 @@ def show(person: bpy.types.Object, look: str) -> None:
     Raises ``UserError`` where the material lacks the nodes for it.
     """
     tree = _our_tree(person)
-    surface = _surface(tree)
     if look == SHADED:
         source = _colour_node(tree, SHADED)
         shown = _node(tree, _UNLIT, "ShaderNodeEmission", (-300, -420)).outputs["Emission"]
@@ -43,8 +42,8 @@ def show(person: bpy.types.Object, look: str) -> None:
         if look == TEXTURE and texture_of(person) is None:
             raise UserError("The person has no texture.", "Bake one first.")
         source = tree.nodes[TEXTURE] if look == TEXTURE else _colour_node(tree, ALBEDO)
-        shown = surface.outputs["BSDF"]
-        tree.links.new(source.outputs["Color"], surface.inputs["Base Color"])
+        shown = tree.nodes["Principled BSDF"].outputs["BSDF"]
+        tree.links.new(source.outputs["Color"], shown.node.inputs["Base Color"])
     tree.links.new(shown, tree.nodes["Material Output"].inputs["Surface"])
     attributes = person.data.color_attributes
     name = SHADED if look == SHADED else ALBEDO
@@ -88,10 +87,6 @@ def _our_tree(person: bpy.types.Object) -> bpy.types.NodeTree:
     if tree is None or "Material Output" not in tree.nodes or "Principled BSDF" not in tree.nodes:
         raise UserError("The person's material is not the one that PHORHUM made.", "Reconstruct the person again.")
     return tree
-
-
-def _surface(tree: bpy.types.NodeTree) -> bpy.types.ShaderNode:
-    return tree.nodes["Principled BSDF"]
 
 
 def _colour_node(tree: bpy.types.NodeTree, attribute: str) -> bpy.types.ShaderNode:

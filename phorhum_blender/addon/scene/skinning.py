@@ -15,7 +15,7 @@ import numpy as np
 from .raster import covered_pixels
 
 MOST_BONES = 4  # a vertex; what game engines allow
-_CELLS = 160  # along the longest side of the body
+_CELLS = 128  # along the longest side of the body
 _LEAST_WEIGHT = 0.01
 _BLEND = 0.024  # standard deviation of the blend between bones, of the body's longest side
 _SPREAD = 2 / 3  # variance, in squared cells, that one round of averaging over 9 cells of a surface adds
@@ -35,10 +35,11 @@ def bone_weights(
     cells, cell_of_vertex = np.unique(body.cell_of_vertex, return_inverse=True)
     weights = np.zeros((len(cells), len(bones)), dtype=np.float32)
     weights[np.arange(len(cells)), owners[cells]] = 1.0
-    blend = _BLEND * np.ptp(vertices, axis=0).max() / body.size
-    weights = _blended(weights, np.unique(cell_of_vertex[edges], axis=0), round(blend**2 / _SPREAD))
     edge_length = np.linalg.norm(vertices[edges[:, 0]] - vertices[edges[:, 1]], axis=1).mean()
-    weights = _blended(weights[cell_of_vertex], edges, 2 + round((body.size / edge_length) ** 2))
+    step = max(body.size, edge_length)  # cells are neighbours where an edge runs from one to the other
+    rounds = (_BLEND * np.ptp(vertices, axis=0).max() / step) ** 2 / _SPREAD
+    weights = _blended(weights, np.unique(cell_of_vertex[edges], axis=0), 1 + round(rounds))
+    weights = _blended(weights[cell_of_vertex], edges, 1 + round((body.size / edge_length) ** 2))
     return _limited(weights)
 
 
@@ -57,11 +58,10 @@ def _blended(weights: np.ndarray, edges: np.ndarray, rounds: int) -> np.ndarray:
 
 def _limited(weights: np.ndarray) -> np.ndarray:
     """Only the largest :data:`MOST_BONES` of each row, without traces, adding up to 1."""
-    if weights.shape[1] > MOST_BONES:
-        least = np.partition(weights, -MOST_BONES, axis=1)[:, [-MOST_BONES]]
-        weights = np.where(weights >= least, weights, 0.0)
-    weights = np.where(weights >= _LEAST_WEIGHT, weights, 0.0)
-    return (weights / weights.sum(axis=1, keepdims=True)).astype(np.float32)
+    weights = weights.copy()
+    np.put_along_axis(weights, np.argsort(weights, axis=1)[:, :-MOST_BONES], 0.0, axis=1)
+    weights[weights < _LEAST_WEIGHT] = 0.0
+    return weights / weights.sum(axis=1, keepdims=True)
 
 
 class _Body:
@@ -83,19 +83,26 @@ class _Body:
 
     def owners(self, bones: np.ndarray, radii: np.ndarray) -> np.ndarray:
         """(C,) which bone each cell belongs to: the one with the shortest way through the cells, in its radii."""
-        centres = self._origin + (self._cells + 0.5) * self.size
-        cost = np.full(len(centres) + 1, np.inf)  # the last one stands for what is no cell
-        owner = np.zeros(len(centres) + 1, dtype=np.int64)
+        cost = np.full(len(self._cells) + 1, np.inf)  # the last one stands for what is no cell
+        owner = np.zeros(len(self._cells) + 1, dtype=np.int64)
         for number, (bone, radius) in enumerate(zip(bones, radii, strict=True)):
-            for point in np.linspace(*bone, num=2 + int(np.linalg.norm(bone[1] - bone[0]) / self.size)):
-                away = np.linalg.norm(centres - point, axis=1)
-                nearest = away.argmin()
-                if away[nearest] / radius < cost[nearest]:
-                    cost[nearest], owner[nearest] = away[nearest] / radius, number
+            for point in np.linspace(bone[0], bone[1], 2 + int(np.linalg.norm(bone[1] - bone[0]) / self.size)):
+                cell, away = self._nearest_cell(point)
+                if away / radius < cost[cell]:
+                    cost[cell], owner[cell] = away / radius, number
         self._spread(cost, owner, self.size / radii)
         lost = np.isinf(cost[:-1])  # pieces that no bone runs through
-        owner[:-1][lost] = _nearest_bone(centres[lost], bones, radii)
+        owner[:-1][lost] = _nearest_bone(self._origin + (self._cells[lost] + 0.5) * self.size, bones, radii)
         return owner[:-1]
+
+    def _nearest_cell(self, point: np.ndarray) -> tuple[int, float]:
+        """The cell nearest to ``point`` and how far its centre is from it, metres."""
+        place = (point - self._origin) / self.size
+        inside = (place >= 0).all() and (place < np.array(self._numbers.shape) - 2).all()
+        cell = self._numbers[tuple(np.floor(place).astype(np.int64) + 1)] if inside else -1
+        if cell < 0:  # the bone leaves the surface here
+            cell = np.linalg.norm(self._cells + 0.5 - place, axis=1).argmin()
+        return int(cell), float(np.linalg.norm(self._cells[cell] + 0.5 - place) * self.size)
 
     def _spread(self, cost: np.ndarray, owner: np.ndarray, step: np.ndarray) -> None:
         """Passes ``cost`` and ``owner`` on from cell to cell until no way is shorter; a step costs the owner's."""

@@ -83,8 +83,8 @@ def _filled(picture: np.ndarray, known: np.ndarray) -> np.ndarray:
     if known.all() or len(picture) == 1:
         return picture
     quarters = [(slice(y, None, 2), slice(x, None, 2)) for y in (0, 1) for x in (0, 1)]
-    counts = sum(known[at].astype(np.float32) for at in quarters)
-    total = sum(picture[at] * known[at][..., None] for at in quarters)
+    counts = np.sum([known[at] for at in quarters], axis=0, dtype=np.float32)
+    total = np.sum([picture[at] * known[at][..., None] for at in quarters], axis=0)
     coarse = _filled(total / np.maximum(counts, 1.0)[..., None], counts > 0)
     return np.where(known[..., None], picture, coarse.repeat(2, axis=0).repeat(2, axis=1))
 
