@@ -13,7 +13,9 @@ from phorhum_blender.addon.scene.raster import covered_pixels  # noqa: E402
 
 def gather(corners):
     found = list(covered_pixels(np.asarray(corners, dtype=np.float64)))
-    return [np.concatenate([getattr(part, name) for part in found]) for name in ("triangle", "column", "row", "weights")]
+    return [
+        np.concatenate([getattr(part, name) for part in found]) for name in ("triangle", "column", "row", "weights")
+    ]
 
 
 def test_a_square_of_two_triangles_covers_each_pixel():

@@ -60,14 +60,15 @@ def shown(person):
 
 
 def nearest_bones(person):
-    """(V,) name of the bone segment nearest to each vertex at rest."""
+    """(V,) name of the bone whose flesh each vertex is nearest to at rest."""
     bones = body_bones(stored_joints(person))
     points = positions(person.data)
     distances = []
     for bone in bones:
         along = bone.tail - bone.head
         t = np.clip((points - bone.head) @ along / (along @ along), 0, 1)
-        distances.append(np.linalg.norm(points - bone.head - t[:, None] * along, axis=1))
+        flesh = synthetic.RADII.get(bone.name.removesuffix(".L").removesuffix(".R"), 0.05)
+        distances.append(np.linalg.norm(points - bone.head - t[:, None] * along, axis=1) - flesh)
     return np.array([bone.name for bone in bones])[np.argmin(distances, axis=0)]
 
 
