@@ -21,7 +21,9 @@ from tests.addon.snapshot import scene_state  # noqa: E402
 def look_up(image, places):
     """(N, 3) sRGB of ``image`` at ``places`` (N, 2), bilinear as renderers do."""
     size = image.size[0]
-    pixels = np.array(image.pixels[:], dtype=np.float32).reshape(size, size, 4)[..., :3]
+    pixels = np.empty(size * size * 4, dtype=np.float32)
+    image.pixels.foreach_get(pixels)
+    pixels = pixels.reshape(size, size, 4)[..., :3]
     at = places * size - 0.5
     low = np.floor(at).astype(int)
     part = at - low
@@ -39,7 +41,7 @@ def test_the_texture_shows_at_the_vertices_what_they_have(person):
     found = look_up(image, corner_places(person.data).reshape(-1, 2))
     expected = linear_to_srgb(point_colours(person.data, "Albedo")[:, :3])[triangles(person.data).ravel()]
     error = np.abs(found - expected)
-    assert error.mean() < 0.005 and np.percentile(error, 99.9) < 0.06, (error.mean(), error.max())
+    assert error.mean() < 0.005 and np.percentile(error, 99.9) < 0.1, (error.mean(), error.max())
     assert np.ptp(expected) > 0.5  # a plain colour would prove nothing
 
 

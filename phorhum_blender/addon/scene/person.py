@@ -14,11 +14,12 @@ from .build import JOINTS_KEY, REQUEST_KEY
 
 
 def find_person(thing: bpy.types.Object | None) -> bpy.types.Object | None:
-    """``thing`` if it is a reconstructed person, the person that hangs on it if it is the rig, else None."""
+    """``thing`` if it is a reconstructed person, the person, a visible one first, that hangs on it if it is the rig."""
     if thing is None:
         return None
-    candidates = [thing, *thing.children] if thing.type == "ARMATURE" else [thing]
-    return next((one for one in candidates if one.type == "MESH" and REQUEST_KEY in one), None)
+    candidates = thing.children if thing.type == "ARMATURE" else [thing]
+    people = [one for one in candidates if one.type == "MESH" and REQUEST_KEY in one]
+    return max(people, key=lambda person: person.visible_get(), default=None)
 
 
 @contextlib.contextmanager

@@ -70,6 +70,9 @@ def paint(corners: np.ndarray, colours: np.ndarray, size: int) -> np.ndarray:
     """
     picture = np.zeros((size, size, 3), dtype=np.float32)
     known = np.zeros((size, size), dtype=bool)
+    column, row = np.clip(corners.reshape(-1, 2), 0, size - 1).astype(np.int64).T
+    picture[row, column] = colours.reshape(-1, 3)  # shows where a triangle is too small for the centre of a pixel
+    known[row, column] = True
     for covered in covered_pixels(corners):
         within = (np.minimum(covered.column, covered.row) >= 0) & (np.maximum(covered.column, covered.row) < size)
         row, column, weights = covered.row[within], covered.column[within], covered.weights[within]
