@@ -149,6 +149,9 @@ class PHORHUM_OT_decimate(_OnPerson, bpy.types.Operator):
         soft_max=200000,
     )
 
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self)
+
     def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
         decimate(person, self.triangles)
         return f"About {min(self.triangles, triangle_count(person.data)):,} triangles"
@@ -172,6 +175,9 @@ class PHORHUM_OT_remesh(_OnPerson, bpy.types.Operator):
     voxel: FloatProperty(
         name="Voxel", description="Edge of a voxel", default=0.01, min=0.002, max=0.1, unit="LENGTH", precision=4
     )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self)
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
@@ -210,7 +216,6 @@ class PHORHUM_OT_export_person(_OnPerson, bpy.types.Operator):
 
     bl_idname = "phorhum.export_person"
     bl_label = "Export Person"
-    bl_options = set()
 
     filepath: StringProperty(
         name="File", description=f"Its name ends in one of {', '.join(EXPORTERS)}", subtype="FILE_PATH"

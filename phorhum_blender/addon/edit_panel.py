@@ -32,7 +32,7 @@ class PHORHUM_PT_result(bpy.types.Panel):
         column = layout.column(align=True)
         column.operator_menu_enum("phorhum.bake_texture", "size", icon="TEXTURE")
         column.operator("phorhum.decimate", icon="MOD_DECIM")
-        column.operator_menu_enum("phorhum.remesh", "kind", icon="MOD_REMESH")
+        column.operator("phorhum.remesh", icon="MOD_REMESH")
         column.operator("phorhum.add_rig", icon="ARMATURE_DATA")
         layout.operator("phorhum.export_person", icon="EXPORT")
 
