@@ -65,9 +65,7 @@ def corner_colours(mesh):
 
 @pytest.mark.parametrize("suffix", EXPORTERS)
 def test_colours_of_vertices_survive_in_every_format(person, tmp_path, suffix):
-    path = tmp_path / f"jo{suffix}"
-    if suffix == ".ply":  # Blender writes it as it stands, Z up, and reads it so too
-        path = tmp_path / "jo smith.ply"
+    path = tmp_path / f"jo smith{suffix}"
     show(person, "Shaded")
     export_person(bpy.context, person, path)
     made = mesh_of(read_back(path))
@@ -131,6 +129,14 @@ def test_an_export_changes_nothing_in_the_scene(person, tmp_path, suffix):
     export_person(bpy.context, person, tmp_path / f"jo{suffix}")
     after = scene_state(), [a.name for a in person.data.color_attributes], bpy.data.images[0].filepath_raw
     assert after == before and current_look(person) == "Shaded"
+
+
+def test_what_was_painted_on_the_texture_is_exported(person, tmp_path):
+    image = bake_texture(bpy.context, person, 1024)
+    image.pixels.foreach_set(np.tile(np.array([1, 0, 0, 1], dtype=np.float32), 1024 * 1024))
+    export_person(bpy.context, person, tmp_path / "jo.obj")
+    stored = bpy.data.images.load(str(tmp_path / "jo_albedo.png"))
+    assert np.allclose(stored.pixels[:4000], [1, 0, 0, 1] * 1000, atol=0.01)
 
 
 def test_an_unknown_suffix_is_one_sentence(person, tmp_path):

@@ -41,6 +41,15 @@ def test_back_to_the_albedo(person):
     assert len(person.active_material.node_tree.links) == links + 1  # the unlit node stays, unused
 
 
+def test_nodes_with_translated_names_are_found(person):
+    for number, node in enumerate(person.active_material.node_tree.nodes):
+        node.name = f"Knoten {number}"
+    show(person, "Shaded")
+    assert current_look(person) == "Shaded"
+    show(person, "Albedo")
+    assert current_look(person) == "Albedo"
+
+
 def test_no_texture_can_be_shown_before_one_is_baked(person):
     with pytest.raises(UserError, match="Bake one first"):
         show(person, "Texture")

@@ -80,17 +80,20 @@ def _fbx(person: bpy.types.Object, path: Path) -> None:
 
 def _obj(person: bpy.types.Object, path: Path) -> None:
     image = texture_of(person)
+    packed = image is not None and image.packed_file is not None
     place = image.filepath_raw if image else ""
     try:
-        if image:  # the exporter only names a packed image
+        if image and packed:  # the exporter only names a packed image
             picture = path.with_name(f"{path.stem}_albedo.png")
+            if image.is_dirty:  # painted on since it was baked
+                image.pack()
             picture.write_bytes(image.packed_file.data)
             image.filepath_raw = picture.name
         bpy.ops.wm.obj_export(filepath=str(path), export_selected_objects=True, export_colors=True, path_mode="AUTO")
     except OSError as error:
         raise UserError(f"Can't write {path.name}: {error.strerror or error}.") from error
     finally:
-        if image:
+        if image and packed:
             image.filepath_raw = place
 
 
@@ -102,8 +105,8 @@ def _ply(person: bpy.types.Object, path: Path) -> None:
 
 def _usd(person: bpy.types.Object, path: Path) -> None:
     colours = person.data.color_attributes
-    albedo = colours.get(ALBEDO)
-    if albedo:
+    renamed = ALBEDO in colours and _DISPLAY_COLOUR not in colours
+    if renamed:
         colours[ALBEDO].name = _DISPLAY_COLOUR
     try:
         bpy.ops.wm.usd_export(
@@ -115,7 +118,7 @@ def _usd(person: bpy.types.Object, path: Path) -> None:
             convert_world_material=False,
         )
     finally:
-        if albedo:
+        if renamed:
             colours[_DISPLAY_COLOUR].name = ALBEDO
 
 

@@ -10,12 +10,13 @@ from .mesh import ALBEDO, SHADED
 TEXTURE = "Texture"
 LOOKS = (ALBEDO, SHADED, TEXTURE)
 _UNLIT = "Unlit"
+_OUTPUT, _SURFACE = "ShaderNodeOutputMaterial", "ShaderNodeBsdfPrincipled"
 
 
 def current_look(person: bpy.types.Object) -> str:
     """One of :data:`LOOKS`, or "" where the material is none of ours any more."""
     tree = _tree(person)
-    output = tree and tree.nodes.get("Material Output")
+    output = tree and _of_kind(tree, _OUTPUT)
     if output is None or not output.inputs["Surface"].is_linked:
         return ""
     source = output.inputs["Surface"].links[0].from_node
@@ -33,7 +34,7 @@ def show(person: bpy.types.Object, look: str) -> None:
 
     Raises ``UserError`` where the material lacks the nodes for it.
     """
-    tree = _our_tree(person)
+    tree, surface, output = _our_nodes(person)
     if look == SHADED:
         source = _colour_node(tree, SHADED)
         shown = _node(tree, _UNLIT, "ShaderNodeEmission", (-300, -420)).outputs["Emission"]
@@ -42,9 +43,9 @@ def show(person: bpy.types.Object, look: str) -> None:
         if look == TEXTURE and texture_of(person) is None:
             raise UserError("The person has no texture.", "Bake one first.")
         source = tree.nodes[TEXTURE] if look == TEXTURE else _colour_node(tree, ALBEDO)
-        shown = tree.nodes["Principled BSDF"].outputs["BSDF"]
-        tree.links.new(source.outputs["Color"], shown.node.inputs["Base Color"])
-    tree.links.new(shown, tree.nodes["Material Output"].inputs["Surface"])
+        shown = surface.outputs["BSDF"]
+        tree.links.new(source.outputs["Color"], surface.inputs["Base Color"])
+    tree.links.new(shown, output.inputs["Surface"])
     attributes = person.data.color_attributes
     name = SHADED if look == SHADED else ALBEDO
     if name in attributes:
@@ -61,7 +62,7 @@ def texture_of(person: bpy.types.Object) -> bpy.types.Image | None:
 
 def set_texture(person: bpy.types.Object, image: bpy.types.Image, uv_map: str) -> None:
     """Makes ``image`` on ``uv_map`` the person's texture. Raises ``UserError`` as :func:`show` does."""
-    tree = _our_tree(person)
+    tree, _, _ = _our_nodes(person)
     texture = _node(tree, TEXTURE, "ShaderNodeTexImage", (-600, -180))
     texture.image = image
     places = _node(tree, "Texture UV", "ShaderNodeUVMap", (-800, -180))
@@ -71,7 +72,7 @@ def set_texture(person: bpy.types.Object, image: bpy.types.Image, uv_map: str) -
 
 def drop_texture(person: bpy.types.Object) -> None:
     """Takes the texture out of the material, for a mesh that has no UV map. The image stays with who else uses it."""
-    tree = _our_tree(person)
+    tree, _, _ = _our_nodes(person)
     for name in (TEXTURE, "Texture UV"):
         if name in tree.nodes:
             tree.nodes.remove(tree.nodes[name])
@@ -82,11 +83,18 @@ def _tree(person: bpy.types.Object) -> bpy.types.NodeTree | None:
     return material.node_tree if material else None
 
 
-def _our_tree(person: bpy.types.Object) -> bpy.types.NodeTree:
+def _our_nodes(person: bpy.types.Object) -> tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]:
+    """The material's tree, its surface and its output. Raises ``UserError`` where it lacks one."""
     tree = _tree(person)
-    if tree is None or "Material Output" not in tree.nodes or "Principled BSDF" not in tree.nodes:
+    surface, output = (tree and _of_kind(tree, kind) for kind in (_SURFACE, _OUTPUT))
+    if tree is None or surface is None or output is None:
         raise UserError("The person's material is not the one that PHORHUM made.", "Reconstruct the person again.")
-    return tree
+    return tree, surface, output
+
+
+def _of_kind(tree: bpy.types.NodeTree, kind: str) -> bpy.types.Node | None:
+    """The first node of this kind; not by its name, which Blender may have translated."""
+    return next((node for node in tree.nodes if node.bl_idname == kind), None)
 
 
 def _colour_node(tree: bpy.types.NodeTree, attribute: str) -> bpy.types.ShaderNode:
