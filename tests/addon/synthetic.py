@@ -7,6 +7,7 @@ import functools
 import numpy as np
 from skimage.measure import marching_cubes
 
+from phorhum_blender.addon.scene.space import to_blender
 from phorhum_blender.engine.contracts import DirectionalLight, LightRig, PhotoCamera, Result
 from phorhum_blender.engine.skeleton import BONES, JOINT
 
@@ -104,10 +105,14 @@ def person(cell: float = 0.02, arms: str = "away") -> Result:
     vertices[:, 1] -= floor
     joints[:, 1] -= floor
     normals = _vertex_normals(vertices, faces)
-    waves = np.sin(vertices @ np.array([[9.0, 0, 5], [2, 14, 0], [0, 5, 11]]))
-    albedo = (0.45 + 0.35 * waves).astype(np.float32)
+    albedo = banded(to_blender(vertices)).astype(np.float32)
     shaded = (albedo * shading(normals)).astype(np.float32)
     return Result(vertices, faces, normals, albedo, shaded, CAMERA, RIG, joints.astype(np.float32), {"seconds": 1.0})
+
+
+def banded(points: np.ndarray) -> np.ndarray:
+    """(N, 3) linear albedo of :func:`person` at ``points`` (N, 3) in Blender's axes."""
+    return 0.45 + 0.35 * np.sin(points @ np.array([[9.0, 0, 5], [0, -5, -11], [2, 14, 0]]))
 
 
 def _capsules(points: np.ndarray, joints: np.ndarray) -> np.ndarray:

@@ -18,13 +18,7 @@ from phorhum_blender.addon.scene.rig import add_rig, rig_of  # noqa: E402
 from phorhum_blender.addon.scene.texture import bake_texture  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
 from tests.addon.snapshot import scene_state  # noqa: E402
-
-
-def banded(points):
-    """The albedo that the synthetic person has at ``points`` (N, 3) in Blender's axes."""
-    x, y, z = points.T
-    scene = np.stack([x, z, -y], axis=1)
-    return 0.45 + 0.35 * np.sin(scene @ np.array([[9.0, 0, 5], [2, 14, 0], [0, 5, 11]]))
+from tests.addon.synthetic import banded  # noqa: E402
 
 
 def is_closed(mesh):

@@ -14,26 +14,8 @@ from phorhum_blender.addon.scene.raster import covered_pixels  # noqa: E402
 from phorhum_blender.addon.scene.texture import bake_texture, corner_places, paint  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
 from phorhum_blender.engine.export import linear_to_srgb  # noqa: E402
-from tests.addon.rendering import render_linear  # noqa: E402
+from tests.addon.rendering import look_up, render_linear  # noqa: E402
 from tests.addon.snapshot import scene_state  # noqa: E402
-
-
-def look_up(image, places):
-    """(N, 3) sRGB of ``image`` at ``places`` (N, 2), bilinear as renderers do."""
-    size = image.size[0]
-    pixels = np.empty(size * size * 4, dtype=np.float32)
-    image.pixels.foreach_get(pixels)
-    pixels = pixels.reshape(size, size, 4)[..., :3]
-    at = places * size - 0.5
-    low = np.floor(at).astype(int)
-    part = at - low
-    total = np.zeros((len(places), 3))
-    for dx in (0, 1):
-        for dy in (0, 1):
-            weight = np.abs(1 - dx - part[:, 0]) * np.abs(1 - dy - part[:, 1])
-            x, y = np.clip(low + (dx, dy), 0, size - 1).T
-            total += weight[:, None] * pixels[y, x]
-    return total
 
 
 def test_the_texture_shows_at_the_vertices_what_they_have(person):
