@@ -200,14 +200,14 @@ class JobOperator:
         return {"FINISHED"}
 
     def _fail(self, error: Exception) -> set[str]:
-        sentence = translate(str(error) if isinstance(error, UserError) else _log_bug(error))
+        sentence = translate(str(error) if isinstance(error, UserError) else log_bug(error))
         status.end(error=sentence)
         diagnosis.last.error = sentence
         self.report({"ERROR"}, sentence)
         return {"CANCELLED"}
 
 
-def _log_bug(error: Exception) -> str:
+def log_bug(error: Exception) -> str:
     path = engine_process.log_path()
     traceback.print_exception(error)
     with open_log(path) as log:
