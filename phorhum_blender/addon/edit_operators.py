@@ -78,6 +78,7 @@ class PHORHUM_OT_show(_OnPerson, bpy.types.Operator):
 
     look: EnumProperty(
         name="Look",
+        description="What of the person's colours is shown",
         items=[
             (LOOKS[0], "Albedo", "The person's own colour, lit by the scene"),
             (LOOKS[1], "Shaded", "The colour with the photo's light in it; the scene's light has no effect"),
@@ -166,6 +167,7 @@ class PHORHUM_OT_remesh(_OnPerson, bpy.types.Operator):
 
     kind: EnumProperty(
         name="Kind",
+        description="What the new surface is made of",
         items=[
             (QUAD, "Quads", "Quads that follow the shape; takes some seconds"),
             (VOXEL, "Voxels", "Squares of one size; quick, and closes every gap"),

@@ -288,6 +288,7 @@ GERMAN: dict[str, str] = {
     "Result": "Ergebnis",
     "Show": "Zeigen",
     "Look": "Aussehen",
+    "What of the person's colours is shown": "Was von den Farben der Person gezeigt wird",
     "Show the person in the albedo under the scene's light, in the photo's own light, or with its texture": (
         "Die Person mit ihrer Albedo im Licht der Szene zeigen, im Licht des Fotos, oder mit ihrer Textur"
     ),
@@ -329,6 +330,7 @@ GERMAN: dict[str, str] = {
         "ausgeblendet"
     ),
     "Kind": "Art",
+    "What the new surface is made of": "Woraus die neue Oberfläche besteht",
     "Voxels": "Voxel",
     "Squares of one size; quick, and closes every gap": "Quadrate einer Größe; schnell, und schließt jede Lücke",
     "Quads": "Vierecke",
