@@ -35,7 +35,7 @@ WEIGHTS = {
     "perceived_albedo": 0.5,
     "perceived_shaded": 0.5,
     "shading": 0.5,
-    "light": 0.3,
+    "light": 1.0,
 }
 GRADIENT_POINTS = 160
 
@@ -197,14 +197,13 @@ def point_iou(got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 def shading_losses(model: PhorhumModel, encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """L1 of s against the true shading where it is seen, and against the light from everywhere, which says on which
-    side the lamps are; in a gamma that the eye would use."""
+    """L1 of s against the true shading where it is seen; and against the light from everywhere, which says on which
+    side the lamps are, both at a mean of one, because how bright the light is can't be told from how dark the clothes
+    are; in a gamma that the eye would use."""
 
-    def error(normals: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        got = model.shading_network(normals, encoding.illumination)
+    def error(got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         return ((got + 1e-3) ** 0.5 - (wanted + 1e-3) ** 0.5).abs().mean()
 
-    return {
-        "shading": error(batch["shaded_normal"], batch["shading"]),
-        "light": error(batch["sphere_normal"], batch["sphere_shading"]),
-    }
+    seen, around = (model.shading_network(batch[f"{n}_normal"], encoding.illumination) for n in ("shaded", "sphere"))
+    even = [values / values.mean((1, 2), keepdim=True) for values in (around, batch["sphere_shading"])]
+    return {"shading": error(seen, batch["shading"]), "light": error(*even)}

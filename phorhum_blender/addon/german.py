@@ -299,4 +299,90 @@ GERMAN: dict[str, str] = {
     "Can't write {}: the name of a report must end in .json.": (
         "{} kann nicht geschrieben werden: der Name eines Berichts muss auf .json enden."
     ),
+    # what can be done with a person
+    "Result": "Ergebnis",
+    "Show": "Zeigen",
+    "Look": "Aussehen",
+    "What of the person's colours is shown": "Was von den Farben der Person gezeigt wird",
+    "Show the person in the albedo under the scene's light, in the photo's own light, or with its texture": (
+        "Die Person mit ihrer Albedo im Licht der Szene zeigen, im Licht des Fotos, oder mit ihrer Textur"
+    ),
+    "Albedo": "Albedo",
+    "The person's own colour, lit by the scene": "Die eigene Farbe der Person, von der Szene beleuchtet",
+    "Shaded": "Schattiert",
+    "The colour with the photo's light in it; the scene's light has no effect": (
+        "Die Farbe mit dem Licht des Fotos darin; das Licht der Szene wirkt nicht"
+    ),
+    "Texture": "Textur",
+    "The baked texture, lit by the scene": "Die gebackene Textur, von der Szene beleuchtet",
+    "Light Rig": "Lichter",
+    "Switch the lamps and the ambient world that imitate the photo's light on or off": (
+        "Die Lampen und das Umgebungslicht, die das Licht des Fotos nachahmen, an- oder ausschalten"
+    ),
+    "Bake Texture": "Textur backen",
+    "Unwrap the person, unless it has a UV map already, and turn its albedo into an image": (
+        "Die Person abwickeln, wenn sie noch keine UV-Map hat, und aus ihrer Albedo ein Bild machen"
+    ),
+    "Size": "Größe",
+    "Width and height of the image": "Breite und Höhe des Bildes",
+    "1024 px": "1024 px",
+    "1024 x 1024 pixels": "1024 x 1024 Pixel",
+    "2048 px": "2048 px",
+    "2048 x 2048 pixels": "2048 x 2048 Pixel",
+    "4096 px": "4096 px",
+    "4096 x 4096 pixels": "4096 x 4096 Pixel",
+    "Decimate": "Vereinfachen",
+    "Show the person with fewer triangles, by a modifier that can be changed or removed": (
+        "Die Person mit weniger Dreiecken zeigen, durch einen Modifikator, der sich ändern und entfernen lässt"
+    ),
+    "Triangles": "Dreiecke",
+    "About how many triangles to keep; as many as there are takes the modifier away": (
+        "Etwa so viele Dreiecke bleiben; so viele, wie es gibt, nimmt den Modifikator weg"
+    ),
+    "Remesh": "Neu vernetzen",
+    "Lay a new, even surface over the person and carry the colours and the rig over. The old one is hidden": (
+        "Eine neue, gleichmäßige Oberfläche über die Person legen und Farben und Skelett übertragen. Die alte wird "
+        "ausgeblendet"
+    ),
+    "Kind": "Art",
+    "What the new surface is made of": "Woraus die neue Oberfläche besteht",
+    "Voxels": "Voxel",
+    "Squares of one size; quick, and closes every gap": "Quadrate einer Größe; schnell, und schließt jede Lücke",
+    "Quads": "Vierecke",
+    "Quads that follow the shape; takes some seconds": "Vierecke, die der Form folgen; dauert einige Sekunden",
+    "Voxel": "Voxel",
+    "Edge of a voxel": "Kante eines Voxels",
+    "About how many": "Etwa wie viele",
+    "Add Rig": "Skelett hinzufügen",
+    "Put an armature into the person and bind the surface to it": (
+        "Ein Skelett in die Person setzen und die Oberfläche daran binden"
+    ),
+    "Export Person": "Person exportieren",
+    "Write the person as a file for other programs, colours included": (
+        "Die Person als Datei für andere Programme schreiben, mit ihren Farben"
+    ),
+    "File": "Datei",
+    "Its name ends in one of .glb, .gltf, .fbx, .obj, .ply, .usd, .usda, .usdc, .usdz": (
+        "Ihr Name endet auf .glb, .gltf, .fbx, .obj, .ply, .usd, .usda, .usdc oder .usdz"
+    ),
+    "No file was given.": "Es wurde keine Datei angegeben.",
+    "Set filepath.": "Setze filepath.",
+    "Blender can't write {}: {}": "Blender kann {} nicht schreiben: {}",
+    "Blender could not remesh this surface.": "Blender konnte diese Oberfläche nicht neu vernetzen.",
+    "Nothing is left of the surface.": "Von der Oberfläche bleibt nichts übrig.",
+    "The new surface strays from the person.": "Die neue Oberfläche weicht von der Person ab.",
+    "Choose another number.": "Wähle eine andere Zahl.",
+    "Choose smaller voxels or more quads.": "Wähle kleinere Voxel oder mehr Vierecke.",
+    "Choose smaller voxels.": "Wähle kleinere Voxel.",
+    'The mesh has no colour attribute "{}" of its vertices.': 'Das Netz hat kein Farbattribut "{}" der Punkte.',
+    "The person has no texture.": "Die Person hat keine Textur.",
+    "Bake one first.": "Backe zuerst eine.",
+    "The person's material is not the one that PHORHUM made.": (
+        "Das Material der Person ist nicht das, das PHORHUM gemacht hat."
+    ),
+    "Reconstruct the person again.": "Rekonstruiere die Person noch einmal.",
+    "This person has no joints: it was made by an older version.": (
+        "Diese Person hat keine Gelenke: Eine ältere Version hat sie gemacht."
+    ),
+    "Reconstruct it again.": "Rekonstruiere sie noch einmal.",
 }

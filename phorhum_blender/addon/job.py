@@ -210,10 +210,10 @@ class JobOperator:
 
 def sentence_of(error: Exception) -> str:
     """What the user is told of ``error``, in the user's language; a bug is logged."""
-    return translate(str(error) if isinstance(error, UserError) else _log_bug(error))
+    return translate(str(error) if isinstance(error, UserError) else log_bug(error))
 
 
-def _log_bug(error: Exception) -> str:
+def log_bug(error: Exception) -> str:
     path = engine_process.log_path()
     traceback.print_exception(error)
     with open_log(path) as log:

@@ -8,6 +8,8 @@ import bpy
 
 from . import (
     command,
+    edit_operators,
+    edit_panel,
     engine_process,
     measured,
     operators,
@@ -25,9 +27,11 @@ CLASSES = (
     PHORHUM_AP_preferences,
     PHORHUM_PG_settings,
     *operators.CLASSES,
+    *edit_operators.CLASSES,
     *preference_operators.CLASSES,
     *presets.CLASSES,
     *panel.CLASSES,
+    *edit_panel.CLASSES,
 )
 _MENUS = ("TOPBAR_MT_file_import", "VIEW3D_MT_add")
 _command: Any = None  # Blender's handle of the command

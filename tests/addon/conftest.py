@@ -15,6 +15,7 @@ import phorhum_blender  # noqa: E402
 from phorhum_blender.addon import diagnosis, engine_process, measured  # noqa: E402
 from phorhum_blender.addon.found import found  # noqa: E402
 from phorhum_blender.addon.job import status  # noqa: E402
+from phorhum_blender.addon.scene.build import build  # noqa: E402
 from phorhum_blender.engine.contracts import People, Request, Result  # noqa: E402
 from phorhum_blender.worker.protocol import Event  # noqa: E402
 from tests.addon import synthetic  # noqa: E402
@@ -115,3 +116,9 @@ def photo(tmp_path: Path) -> str:
     image.save()
     bpy.data.images.remove(image)
     return str(path)
+
+
+@pytest.fixture
+def person(blender: None) -> bpy.types.Object:
+    """A person with arms and legs, as a reconstruction leaves it: active and selected."""
+    return build(bpy.context, synthetic.person(), Request(photo="jo.jpg")).object
