@@ -86,6 +86,9 @@ GERMAN: dict[str, str] = {
     # why a button is grey
     "Choose a photo first": "Erst ein Foto wählen",
     "Select a person that was reconstructed from a photo": "Eine aus einem Foto rekonstruierte Person auswählen",
+    "The scene belongs to another file; a person can only be made in a scene of this one": (
+        "Die Szene gehört zu einer anderen Datei; eine Person kann nur in einer Szene dieser Datei entstehen"
+    ),
     "Nothing is running": "Es läuft nichts",
     "A job is running; cancel it first": "Ein Auftrag läuft; erst abbrechen",
     "The engine is not running and holds no memory": "Die Rechenmaschine läuft nicht und belegt keinen Speicher",

@@ -6,6 +6,7 @@ import dataclasses
 import os
 import time
 from collections.abc import Callable, Iterable
+from typing import Any
 
 import bpy
 from bpy.props import CollectionProperty, IntProperty, StringProperty
@@ -31,6 +32,10 @@ class _EngineOperator(JobOperator):
     """Jobs of the engine whose results are built in the scene."""
 
     first_stage = "Starting engine"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _poll_scene(cls, context)
 
     def submit(self, request: Request) -> Job:
         diagnosis.last.photo, diagnosis.last.report = request.photo, {}
@@ -162,7 +167,7 @@ class PHORHUM_OT_reconstruct_again(_Reconstruction, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return _poll_person(cls, context)
+        return _poll_scene(cls, context) and _poll_person(cls, context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return self.execute(context)
@@ -214,6 +219,10 @@ class PHORHUM_OT_open_photo(bpy.types.Operator, ImportHelper):
     filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN"})
     directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
     files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _poll_scene(cls, context)
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
@@ -322,6 +331,15 @@ def _request(context: bpy.types.Context, operator: bpy.types.Operator, photo: st
 def _check_photo(path: str) -> None:
     if not os.path.isfile(path):
         raise UserError(f"There is no photo at {path}.", "Choose an image file.")
+
+
+def _poll_scene(cls: Any, context: bpy.types.Context) -> bool:
+    if context.scene.library is not None:
+        cls.poll_message_set(
+            words("The scene belongs to another file; a person can only be made in a scene of this one")
+        )
+        return False
+    return True
 
 
 def _poll_person(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:

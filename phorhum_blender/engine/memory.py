@@ -10,8 +10,9 @@ from pathlib import Path
 
 from .errors import UserError
 
-# Memory that a reconstruction takes beyond a process that has loaded its networks, as benchmarks/memory.py measures it.
-BASE_MB = 300.0
+# What a reconstruction takes beyond a process with its networks loaded, by benchmarks/memory.py: 126 MB and what grows
+# with a photo of one megapixel. The rest of the base is for a phone's photo: 36 MB as bytes, and some copies of it.
+BASE_MB = 250.0
 MB_PER_SQUARE_CELL = 4.5e-4  # the surface grows with the square of the resolution
 
 
