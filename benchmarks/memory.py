@@ -1,7 +1,7 @@
 """Peak memory of a reconstruction beyond a process that has loaded its networks, for ``engine/memory.py``.
 
 ``python benchmarks/memory.py PHOTO [RESOLUTION ...]`` reconstructs the photo at each resolution, each in a process of
-its own, prints a Markdown table and fits the two constants: the base and what grows with the square of the resolution.
+its own, and prints a Markdown table and what a square cell takes between the two finest, where the surface decides.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ import argparse
 import multiprocessing
 import sys
 from pathlib import Path
-
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
@@ -31,7 +29,7 @@ def measure(photo: str, resolution: int) -> tuple[float, float]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("photo")
-    parser.add_argument("resolutions", type=int, nargs="*", default=[128, 256, 384, 512])
+    parser.add_argument("resolutions", type=int, nargs="*", default=[128, 256, 384, 512], help="two or more, rising")
     options = parser.parse_args()
     print("| resolution | loaded MB | peak MB | grown MB |\n|---:|---:|---:|---:|")
     grown = []
@@ -40,9 +38,8 @@ def main() -> None:
             loaded, peak = process.apply(measure, (options.photo, resolution))
         grown.append(peak - loaded)
         print(f"| {resolution} | {loaded:.0f} | {peak:.0f} | {peak - loaded:.0f} |", flush=True)
-    if len(grown) > 1:
-        slope, base = np.polyfit(np.square(options.resolutions), grown, 1)
-        print(f"\nBASE_MB = {base:.0f}, MB_PER_SQUARE_CELL = {slope:.2e}")
+    *_, before, finest = options.resolutions
+    print(f"\nMB_PER_SQUARE_CELL = {(grown[-1] - grown[-2]) / (finest**2 - before**2):.2e}")
 
 
 if __name__ == "__main__":

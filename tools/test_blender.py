@@ -3,9 +3,9 @@
     python tools/test_blender.py BLENDER [--wheels FOLDER] [--window COMMAND] [--photo PHOTO] [--out FOLDER]
 
 An empty user folder keeps the user's own Blender out of it. The window is opened on a virtual display (``xvfb-run``);
-where there is none, that is said and the operator runs in background instead. The slim zip needs a Blender whose Python
-has PyTorch and the other packages of ``vendor_requirements.txt``; ``--wheels`` names a folder of wheels of those that it
-lacks, such as ``build/wheels/linux-x64-py311`` after ``make zip``.
+where there is none, that is said and the operator runs in background instead. The slim zip needs a Blender whose
+Python has PyTorch and the other packages of ``vendor_requirements.txt``; ``--wheels`` names a folder of wheels of those
+that it lacks, such as ``build/wheels/linux-x64-py311`` after ``make zip``.
 """
 
 from __future__ import annotations
@@ -85,9 +85,9 @@ def main() -> int:
         zip_path = build_addon.build("", "", True, ROOT / "dist", ROOT / "build" / "wheels")
         with tempfile.TemporaryDirectory(prefix="phorhum-blender-") as folder:
             user = Path(folder)
-            if options.wheels:
-                give_wheels(options.blender, options.wheels, user)
             install(options.blender, zip_path, user)
+            if options.wheels:  # afterwards, as installing removes wheels that no extension names
+                give_wheels(options.blender, options.wheels, user)
             if window:
                 command = [*window, "--window-geometry", "0", "0", "1600", "1000", "--enable-event-simulate"]
                 run([*command, "--python-exit-code", "1", "--python", str(IN_WINDOW), "--", *arguments], user)

@@ -151,7 +151,8 @@ class PHORHUM_OT_reconstruct_photos(_EngineOperator, bpy.types.Operator):
     def _place(self, job: Job, request: Request) -> None:
         built = self.build(bpy.context, job, request)
         self._right = stand_beside(built, self._right)
-        bpy.ops.ed.undo_push(message=words(PHORHUM_OT_reconstruct.bl_label))
+        if bpy.ops.ed.undo_push.poll():  # not where a script runs outside of any window
+            bpy.ops.ed.undo_push(message=words(PHORHUM_OT_reconstruct.bl_label))
 
 
 class PHORHUM_OT_reconstruct_again(_Reconstruction, bpy.types.Operator):
@@ -173,8 +174,8 @@ class PHORHUM_OT_reconstruct_again(_Reconstruction, bpy.types.Operator):
         return self.execute(context)
 
     def make_request(self, context: bpy.types.Context) -> Request:
-        self._old_name = context.object.name  # a pointer would not survive an undo during the job
-        stored = stored_request(context.object)
+        self._old_name = context.view_layer.objects.active.name  # a pointer would not survive an undo during the job
+        stored = stored_request(context.view_layer.objects.active)
         assert stored is not None  # what poll asks for
         here = machine(context)
         resolution = self.resolution or stored.resolution
@@ -199,7 +200,7 @@ class PHORHUM_OT_restore_settings(bpy.types.Operator):
         return _poll_person(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        stored = stored_request(context.object)
+        stored = stored_request(context.view_layer.objects.active)
         assert stored is not None  # what poll asks for
         settings = context.scene.phorhum
         settings.photo = stored.photo
@@ -343,7 +344,7 @@ def _poll_scene(cls: Any, context: bpy.types.Context) -> bool:
 
 
 def _poll_person(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
-    if stored_request(context.object) is None:
+    if stored_request(context.view_layer.objects.active) is None:
         cls.poll_message_set(words("Select a person that was reconstructed from a photo"))
         return False
     return True

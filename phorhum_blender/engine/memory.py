@@ -10,10 +10,11 @@ from pathlib import Path
 
 from .errors import UserError
 
-# What a reconstruction takes beyond a process with its networks loaded, by benchmarks/memory.py: 126 MB and what grows
-# with a photo of one megapixel. The rest of the base is for a phone's photo: 36 MB as bytes, and some copies of it.
-BASE_MB = 250.0
-MB_PER_SQUARE_CELL = 4.5e-4  # the surface grows with the square of the resolution
+# What a reconstruction takes beyond a process with its networks loaded. benchmarks/memory.py measured 131, 145, 175 and
+# 306 MB at 128, 256, 384 and 512 cells: the finding of the person at first, then the surface. The base leaves room for
+# larger photos than the one megapixel of that measurement.
+BASE_MB = 200.0
+MB_PER_SQUARE_CELL = 1.15e-3
 
 
 def check_memory(resolution: int) -> None:
