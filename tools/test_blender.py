@@ -22,8 +22,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+from check_zip import CheckError, sample_photo  # noqa: E402
+
 import build_addon  # noqa: E402
-from tools.check_zip import CheckError, sample_photo  # noqa: E402
 
 ROOT = Path(__file__).resolve().parents[1]
 IN_WINDOW = Path(__file__).with_name("run_in_window.py")
@@ -58,7 +59,9 @@ def give_wheels(blender: str, wheels: Path, user: Path) -> None:
 
 
 def install(blender: str, zip_path: Path, user: Path) -> None:
-    told = run([blender, "--command", "extension", "install-file", "-r", "user_default", "-e", str(zip_path)], user)
+    told = run(
+        [blender, "--command", "extension", "install-file", "-r", "user_default", "--enable", str(zip_path)], user
+    )
     if "STATUS Installed" not in told:  # some refusals leave exit status 0
         raise CheckError(told)
 
