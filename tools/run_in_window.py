@@ -99,6 +99,7 @@ def wait_for_job() -> Steps:
 
 
 def script(photo: str, resolution: str, out: Path) -> Steps:
+    bpy.data.batch_remove(list(bpy.data.objects))  # the start scene's cube would hide the person
     yield from open_tab()
     settings = bpy.context.scene.phorhum
     settings.photo, settings.resolution = photo, int(resolution)
@@ -131,9 +132,11 @@ def drive(steps: Steps) -> None:
         except Exception:
             traceback.print_exc()
             code = 1
-        bpy.ops.preferences.addon_disable(module=MODULE)  # which ends the engine's process
-        sys.stdout.flush()
-        os._exit(code)  # sys.exit in a timer does not end Blender
+        try:
+            bpy.ops.preferences.addon_disable(module=MODULE)  # which ends the engine's process
+            sys.stdout.flush()
+        finally:
+            os._exit(code)  # sys.exit in a timer does not end Blender
 
     bpy.app.timers.register(tick, first_interval=2.0)
 
