@@ -280,9 +280,10 @@ def markdown_table(heading: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def write_section(document: Path, name: str, text: str) -> None:
-    """Replaces what stands between the section's two marks in ``document``, or adds the section at its end."""
-    begin, end = f"<!-- begin {name}: written by training.evaluate -->", f"<!-- end {name} -->"
+def write_section(document: Path, name: str, text: str, writer: str = "training.evaluate") -> None:
+    """Replaces what stands between the section's two marks, which name the ``writer``, in ``document``, or adds the
+    section at its end."""
+    begin, end = f"<!-- begin {name}: written by {writer} -->", f"<!-- end {name} -->"
     old = document.read_text(encoding="utf-8") if document.exists() else "# Results\n"
     section = f"{begin}\n{text}\n{end}"
     if begin in old:
