@@ -56,7 +56,7 @@ def test_a_mirrored_axis_would_be_told(sample, by_cycles, axis):
     some = np.array([[0.5, 0.6, 0.62], [0.3, 0.8, 0.52], [0.8, 0.2, 0.57]])  # every harmonic shows its sign
     sign = np.sign((sh_basis(some) * sh_basis(some * mirror)).sum(0))
     wrong = environment_sh(graded_sky(), TURN) * sign[:, None]
-    assert difference(sample, wrong, by_cycles)[0] > 0.1
+    assert difference(sample, wrong, by_cycles)[0] > 0.05
 
 
 def test_the_person_is_where_the_crop_shows_him(sample, by_cycles):
