@@ -34,6 +34,7 @@ from phorhum_blender.engine.photo import load_photo
 from phorhum_blender.engine.reconstruct import NORMAL_STEP, Reconstructor
 from phorhum_blender.engine.surface import extract_surface, field_normals
 from training import metrics
+from training.backgrounds import PHOTO_SUFFIXES
 from training.baselines import Baselines, Field
 from training.cache import BOX
 from training.contact_sheet import cast_photo, held_out_sheet, photo_sheet
@@ -42,7 +43,6 @@ from training.light import to_srgb
 from training.metrics import Mesh
 
 LEAST_OUTLINE_IOU = 0.85  # of a photo, see docs/results.md
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 
 # Columns of the tables: key -> heading, digits, higher is better
 GEOMETRY = {
