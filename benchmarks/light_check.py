@@ -1,6 +1,6 @@
 """Our shading of people against Cycles': the same person, the same environment map, white and diffuse.
 
-    python -m benchmarks.light_check --assets ../shared/assets [--people 3] [--samples 128]
+    python -m benchmarks.light_check --assets ../shared/assets [--people 3] [--samples 512]
 
 Training shades by precomputed radiance transfer (``training.render.radiance_transfer``) and the light's spherical
 harmonics (``training.light.environment_sh``). Cycles renders the person by direct light alone, as training does, and
@@ -19,7 +19,7 @@ from pathlib import Path
 import bpy
 import numpy as np
 
-from training.cache import SIZE, Placed, random_placed
+from training.cache import Placed, random_placed
 from training.evaluate import markdown_table, write_section
 from training.held_out import render
 from training.light import ENVIRONMENT_SUFFIXES, environment_sh, latlong_directions, read_environment, sh_basis
@@ -28,6 +28,7 @@ from training.render import ALPHA_CUT, vertex_normals
 MEAN_SHADING, LEAST_SHADING = 0.8, 0.01  # as in training, see training.dataset.make_photo
 LARGEST_ERROR = 0.03
 BOUNCES = 4  # of the render that is told for information
+PICTURE = 128  # pixels a side of Cycles' pictures, of which each covers several of ours
 LIMITED_SIZE = (64, 128)  # rows, columns of the map of band-limited light
 FIRST_PERSON = 900_000  # seed of the first person
 GOLDEN = 0.618  # the golden ratio's fraction: turns of the maps that are spread evenly
@@ -38,7 +39,7 @@ TO_BLENDER = np.array([[1, 0, 0], [0, 0, -1], [0, 1, 0]])
 class Studio:
     """A person before the crop's camera, ready to be rendered by Cycles under one environment map after another."""
 
-    def __init__(self, placed: Placed, size: int = SIZE):
+    def __init__(self, placed: Placed, size: int = PICTURE):
         bpy.ops.wm.read_factory_settings(use_empty=True)
         self.scene = bpy.context.scene
         self.scene.collection.objects.link(bpy.data.objects.new("Person", person_mesh(placed)))
@@ -53,7 +54,8 @@ class Studio:
         render.image_settings.file_format, render.image_settings.color_depth = "OPEN_EXR", "32"
         render.image_settings.color_mode = "RGBA"
         self.scene.view_settings.view_transform = "Raw"
-        self.scene.cycles.device, self.scene.cycles.use_denoising = "CPU", False
+        self.scene.cycles.device = "CPU"
+        self.scene.cycles.use_denoising = self.scene.cycles.use_adaptive_sampling = False
         self.scene.cycles.sample_clamp_direct = self.scene.cycles.sample_clamp_indirect = 0
         self.scene.cycles.pixel_filter_type = "BOX"
 
@@ -165,10 +167,18 @@ def check(studio: Studio, sample: dict[str, np.ndarray], environment: np.ndarray
 def difference(sample: dict[str, np.ndarray], light: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
     """Mean absolute difference of ``sample``'s shading under ``light`` (9, 3) from ``theirs``, a picture of
     :meth:`Studio.render`, each at the exposure of training; and the quotient of their means before that."""
-    seen = sample["hit"] & (theirs[..., 3] > 0.5)
-    a = np.maximum(sample["transfer"][seen].astype(np.float32) @ light, LEAST_SHADING)
+    shading = np.maximum(sample["transfer"].astype(np.float32) @ light, LEAST_SHADING).astype(np.float32)
+    cover = shrink(sample["hit"].astype(np.float32), len(theirs))
+    seen = (cover > 0.5) & (theirs[..., 3] > 0.5)
+    a = (shrink(shading * sample["hit"][..., None], len(theirs)) / np.maximum(cover, 0.5)[..., None])[seen]
     b = theirs[seen][:, :3]
     return float(np.abs(a / a.mean() - b / b.mean()).mean() * MEAN_SHADING), float(a.mean() / b.mean())
+
+
+def shrink(picture: np.ndarray, size: int) -> np.ndarray:
+    """The mean of each block of pixels: (S, S, ...) to (size, size, ...); ``size`` divides S."""
+    block = len(picture) // size
+    return picture.reshape(size, block, size, block, *picture.shape[2:]).mean((1, 3))
 
 
 def band_limited(studio: Studio, light: np.ndarray, samples: int) -> np.ndarray:
@@ -219,7 +229,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--assets", type=Path, required=True)
     parser.add_argument("--people", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=128, help="of Cycles, a pixel")
+    parser.add_argument("--samples", type=int, default=512, help="of Cycles, a pixel")
     parser.add_argument("--docs", type=Path, default=Path("docs/training.md"), help="document that gets the table")
     args = parser.parse_args()
     checks = measure(args.assets, args.people, args.samples)

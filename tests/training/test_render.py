@@ -92,7 +92,7 @@ def test_directional_light_shades_by_the_cosine():
 def test_signed_distance_of_a_sphere(sphere):
     rng = np.random.default_rng(0)
     on = sphere_directions(20_000) * RADIUS
-    outer = Hits(np.ones(len(on), bool), on, on / RADIUS, np.zeros((len(on), 3), np.uint8))
+    outer = Hits(np.ones(len(on), bool), on, on / RADIUS, np.zeros((len(on), 3), np.uint8), np.zeros(len(on), int))
     points = rng.uniform(-1, 1, (500, 3))
     expected = np.linalg.norm(points, axis=1) - RADIUS
     np.testing.assert_allclose(signed_distance(sphere, outer, points), expected, atol=4e-3)
