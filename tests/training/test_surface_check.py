@@ -19,23 +19,23 @@ def ball(radius: float, subdivisions: int = 5) -> Surface:
     return Surface(mesh.vertices.astype(np.float32), mesh.faces.astype(np.int32))
 
 
-def points(count: int = 3000) -> np.ndarray:
-    direction = np.random.default_rng(0).normal(size=(count, 3))
-    return direction / np.linalg.norm(direction, axis=1, keepdims=True)
+def true_ball() -> tuple[np.ndarray, np.ndarray]:
+    """Points of a ball of 0.4 units, as dense as samples have them, and normals."""
+    direction = np.random.default_rng(0).normal(size=(3000, 3))
+    direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+    return direction * 0.4, direction
 
 
 def test_the_error_is_the_distance_of_two_balls():
-    true = points()
-    assert chamfer(ball(1.0), true, true) < 2e-3
-    assert chamfer(ball(1.03), true, true) == pytest.approx(0.03, abs=3e-3)
-    assert chamfer(ball(0.8), true, true) == pytest.approx(0.2, abs=5e-3)
+    assert chamfer(ball(0.4), *true_ball()) < 2e-3
+    assert chamfer(ball(0.43), *true_ball()) == pytest.approx(0.03, abs=3e-3)
+    assert chamfer(ball(0.2), *true_ball()) == pytest.approx(0.2, abs=5e-3)
 
 
 def test_what_is_missing_counts():
-    true = points()
-    half = ball(1.0)
+    half = ball(0.4)
     upper = (half.vertices[half.faces][:, :, 1] > 0).all(1)
-    assert chamfer(Surface(half.vertices, half.faces[upper]), true, true) > 0.05
+    assert chamfer(Surface(half.vertices, half.faces[upper]), *true_ball()) > 0.05
 
 
 class FakeNetwork:
