@@ -1,6 +1,6 @@
 """Our shading of people against Cycles': the same person, the same environment map, white and diffuse.
 
-    python -m benchmarks.light_check --assets ../shared/assets [--people 3] [--samples 512]
+    python -m benchmarks.light_check --assets ../shared/assets [--people 3] [--samples 256]
 
 Training shades by precomputed radiance transfer (``training.render.radiance_transfer``) and the light's spherical
 harmonics (``training.light.environment_sh``). Cycles renders the person by direct light alone, as training does, and
@@ -76,8 +76,6 @@ class Studio:
             tree.nodes.remove(old)
         texture = tree.nodes.new("ShaderNodeTexEnvironment")
         texture.image = image
-        self.scene.world.cycles.sampling_method = "MANUAL"
-        self.scene.world.cycles.sample_map_resolution = columns
         tree.links.new(texture.outputs["Color"], tree.nodes["Background"].inputs["Color"])
 
     def render(self, samples: int, bounces: int = 0) -> np.ndarray:
@@ -229,7 +227,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--assets", type=Path, required=True)
     parser.add_argument("--people", type=int, default=3)
-    parser.add_argument("--samples", type=int, default=512, help="of Cycles, a pixel")
+    parser.add_argument("--samples", type=int, default=256, help="of Cycles, a pixel")
     parser.add_argument("--docs", type=Path, default=Path("docs/training.md"), help="document that gets the table")
     args = parser.parse_args()
     checks = measure(args.assets, args.people, args.samples)

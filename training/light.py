@@ -61,22 +61,17 @@ def read_environment(path: Path) -> np.ndarray:
     return np.maximum(cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA), 0)
 
 
-def latlong_directions(rows: int, columns: int) -> tuple[np.ndarray, np.ndarray]:
+def latlong_directions(rows: int, columns: int, turn: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Unit directions (rows * columns, 3) of the texels of a lat-long map, and their solid angles (rows * columns,).
 
-    Row 0 is up; the middle column looks to -z, away from the camera, and columns run to the right.
+    Row 0 is up; columns run to the right, and the middle one looks to -z, away from the camera, if the map is not turned
+    to the right by ``turn`` in 0..1.
     """
     theta = (np.arange(rows) + 0.5) / rows * np.pi
-    phi = ((np.arange(columns) + 0.5) / columns * 2 - 1) * np.pi
+    phi = ((np.arange(columns) + 0.5) / columns - 0.5 + turn) * 2 * np.pi
     t, p = np.meshgrid(theta, phi, indexing="ij")
     direction = np.stack([np.sin(t) * np.sin(p), np.cos(t), -np.sin(t) * np.cos(p)], -1).reshape(-1, 3)
     return direction, (np.sin(t) * (np.pi / rows) * (2 * np.pi / columns)).reshape(-1)
-
-
-@cache
-def _latlong_basis() -> tuple[np.ndarray, np.ndarray]:
-    direction, solid = latlong_directions(32, 64)
-    return sh_basis(direction), solid
 
 
 def environment_sh(environment: np.ndarray, turn: float) -> np.ndarray:
@@ -85,10 +80,9 @@ def environment_sh(environment: np.ndarray, turn: float) -> np.ndarray:
     The middle column of the turned map lies behind the person (-z), so a background cut out of
     its middle belongs to the light.
     """
-    small = cv2.resize(environment, (64, 32), interpolation=cv2.INTER_AREA)
-    small = np.roll(small, int(turn * 64), axis=1).reshape(-1, 3)
-    basis, solid = _latlong_basis()
-    return np.einsum("nb,n,nc->bc", basis, solid, small)
+    small = cv2.resize(environment, (64, 32), interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    direction, solid = latlong_directions(32, 64, turn)
+    return np.einsum("nb,n,nc->bc", sh_basis(direction), solid, small)
 
 
 def irradiance(normals: np.ndarray, light: np.ndarray) -> np.ndarray:
