@@ -64,8 +64,8 @@ def read_environment(path: Path) -> np.ndarray:
 def latlong_directions(rows: int, columns: int, turn: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
     """Unit directions (rows * columns, 3) of the texels of a lat-long map, and their solid angles (rows * columns,).
 
-    Row 0 is up; columns run to the right, and the middle one looks to -z, away from the camera, if the map is not turned
-    to the right by ``turn`` in 0..1.
+    Row 0 is up; columns run to the right, and the middle one looks to -z, away from the camera, unless the map is
+    turned to the right by ``turn`` in 0..1.
     """
     theta = (np.arange(rows) + 0.5) / rows * np.pi
     phi = ((np.arange(columns) + 0.5) / columns - 0.5 + turn) * 2 * np.pi

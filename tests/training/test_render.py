@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.cache import signed_distance, surface_centre
-from training.light import directional_light, sh_basis
+from training.light import directional_light, environment_sh, sh_basis
 from training.render import Hits, Scene, pixel_rays, radiance_transfer, sphere_directions, vertex_normals
 from training.retarget import JOINTS, swing
 
@@ -76,6 +76,17 @@ def test_a_wall_shadows(sphere):
     shadowed = radiance_transfer(sphere, beside + [0, 0, 1.4], normal, sphere_directions(2000))[0, 0]
     share = (RADIUS / 0.604) ** 2  # sin^2 of the cap's half angle: the cosine-weighted sky that the sphere covers
     assert shadowed / open_sky == pytest.approx(1 - share, abs=0.06)
+
+
+@pytest.mark.parametrize("turn", [0.0, 0.005, 0.25, 0.7])
+def test_a_map_turns_by_as_much_as_it_is_told(turn):
+    """The first band of a small lamp points to it: behind the person when not turned, to the right at a quarter."""
+    lamp = np.zeros((384, 768, 3), np.float32)
+    lamp[190:194, 380:388] = 1
+    _, up, away, right = environment_sh(lamp, turn)[:4, 0]
+    found = np.arctan2(right, -away) / (2 * np.pi)
+    assert (found - turn + 0.5) % 1 - 0.5 == pytest.approx(0, abs=1e-3)
+    assert abs(up) < 0.02 * np.hypot(right, away)
 
 
 def test_directional_light_shades_by_the_cosine():
