@@ -59,7 +59,7 @@ def last_held_out(run: Path) -> dict[str, float]:
     entries = [entry for entry in log if "held_out" in entry]
     if not entries:
         raise ValueError(f"{run / 'log.jsonl'} has no held-out measures")
-    return {**entries[-1]["held_out"], "seconds": entries[-1]["seconds"]}
+    return {**entries[-1]["held_out"], **entries[-1].get("surface", {}), "seconds": entries[-1]["seconds"]}
 
 
 def train_variant(run: Path, arguments: list[str]) -> dict[str, float]:

@@ -227,12 +227,11 @@ class Trainer:
         self.save()
         batches = [{k: v.to(self.args.device) for k, v in b.items()} for b in self.held_out]
         results = [self.losses(self.average, batch) for batch in batches]
-        measures = {k: sum(r[k].item() for r in results) / len(results) for k in results[0]}
+        entry = {"held_out": {k: sum(r[k].item() for r in results) / len(results) for k in results[0]}}
         if not self.args.maps_only and self.surface_check.due(self.state["seconds"]):
-            measures.update(
-                self.surface_check(self.args.out / "weights.safetensors", self.args.device, self.args.threads)
-            )
-        self.log({"held_out": measures})
+            weights = self.args.out / "weights.safetensors"
+            entry["surface"] = self.surface_check(weights, self.args.device, self.args.threads)
+        self.log(entry)
         folder = self.args.out / "progress"
         folder.mkdir(exist_ok=True)
         progress_picture(self.average, batches[0]).save(folder / f"{self.state['images']:08d}.png")

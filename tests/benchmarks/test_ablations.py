@@ -27,7 +27,7 @@ class FakeTraining:
         changed = [arguments[k + 1] for k, word in enumerate(arguments) if word == "--weight"]
         depth = 9.0 if loss_weights(changed)["front"] == 0 else 5.25
         lines = [{"train": {"loss": 1.0}}, {"held_out": {"depth_cm": 20.0}, "seconds": 1}]
-        lines += [{"held_out": {"depth_cm": depth, "point_iou": 0.5}, "seconds": 120.0}]
+        lines += [{"held_out": {"depth_cm": depth, "point_iou": 0.5}, "surface": {"surface_cm": 3}, "seconds": 120.0}]
         (out / "log.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
 
 
@@ -56,7 +56,7 @@ def test_the_table_has_each_variant_and_grows_with_them(training, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         ablations.main(arguments(tmp_path, "--only", "full", "loss front off"))
     text = (tmp_path / "training.md").read_text()
-    assert "| full | 5.25 | – | – | 0.500 |" in text and "loss front off" not in text
+    assert "| full | 5.25 | – | 3.00 | 0.500 |" in text and "loss front off" not in text
     ablations.main(arguments(tmp_path, "--only", "full", "loss front off", "--data", "other people=D"))
     assert len(training.runs) == 4  # 'full' is not trained again
     text = (tmp_path / "training.md").read_text()
