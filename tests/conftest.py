@@ -67,5 +67,6 @@ def result(fake_engine):
 @pytest.fixture
 def with_fake_engine(fake_engine, monkeypatch: pytest.MonkeyPatch):
     """The fake engine in this process."""
-    monkeypatch.setitem(sys.modules, "phorhum_blender.engine.reconstruct", None)
+    for module in ("reconstruct", "devices"):
+        monkeypatch.setitem(sys.modules, f"phorhum_blender.engine.{module}", None)
     fake_engine.install()

@@ -20,7 +20,7 @@ from training.cache import BOX_POINTS, NEAR_POINTS, PICTURES, RAY_POINTS, gather
 from training.light import directional_light, environment_sh, irradiance, load_environments, to_linear, to_srgb
 
 NEAR_TRUNCATION = 0.1  # crop units: signed distances are learned exactly up to here
-MIRRORED_HARMONICS = np.array([1, 1, 1, -1, -1, 1, 1, -1, 1], np.float32)  # those odd in x change sign
+ODD_IN_X = (3, 4, 7)  # harmonics that change their sign in a mirror
 KEPT_SIZE = 128  # pixels: samples up to this size (0.2 MB each) stay in memory
 POINTS, SURFACE, SHADED = 2000, 400, 256  # points a picture in one step
 SPHERE = 64  # normals all around at which the light itself is learned
@@ -110,17 +110,13 @@ class Photos(IterableDataset):
 
 def mirror(sample: dict) -> dict:
     """The sample with left and right exchanged."""
-    out = dict(sample)
-    for key in PICTURES:
-        out[key] = sample[key][:, ::-1]
-    flip = np.array([-1, 1, 1])
-    for key in ("normal", "normal_back"):
-        out[key] = (out[key] * flip).astype(np.int8)
-    for key in ("points", "surface", "surface_normal"):
-        out[key] = (sample[key] * flip).astype(np.float32)
-    out["transfer"] = out["transfer"] * MIRRORED_HARMONICS.astype(np.float16)
+    out = {key: values[:, ::-1].copy() if key in PICTURES else values.copy() for key, values in sample.items()}
+    for key in ("normal", "normal_back", "points", "surface", "surface_normal", "joints"):
+        np.negative(out[key][..., 0], out=out[key][..., 0])
+    for harmonic in ODD_IN_X:
+        np.negative(out["transfer"][..., harmonic], out=out["transfer"][..., harmonic])
     out["part"] = np.array(MIRRORED_BONES, np.uint8)[out["part"]]
-    out["joints"] = (sample["joints"] * flip)[list(MIRRORED_JOINTS)].astype(np.float32)
+    out["joints"] = out["joints"][list(MIRRORED_JOINTS)]
     return out
 
 

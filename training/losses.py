@@ -7,7 +7,7 @@ from torch.nn import functional as F
 
 from phorhum_blender.engine.camera import project
 from phorhum_blender.engine.model import Encoding, PhorhumModel
-from phorhum_blender.engine.model.feature_extractor import dense_maps
+from phorhum_blender.engine.model.feature_extractor import dense_maps, picture_coordinates
 from training.dataset import NEAR_TRUNCATION
 from training.patches import GRADIENT_STEP, TETRAHEDRON, Perception, patch_losses, tetrahedral_gradient
 
@@ -17,6 +17,7 @@ WEIGHTS = {
     "back": 8.0,
     "relief": 4.0,
     "joints": 2.0,
+    "joint_heat": 0.1,
     "joint_depth": 4.0,
     "parts": 0.3,
     "normal": 0.4,
@@ -34,7 +35,7 @@ WEIGHTS = {
     "perceived_albedo": 0.5,
     "perceived_shaded": 0.5,
     "shading": 0.5,
-    "light": 0.3,
+    "light": 1.0,
 }
 GRADIENT_POINTS = 160
 
@@ -98,19 +99,33 @@ def map_losses(encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, 
 
 
 def skeleton_losses(encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """L1 of the joints' places in the picture and of their depths, and cross entropy of the visible parts; and the
-    measure 'joint_cm', the mean distance in depth."""
+    """L1 of the joints' places in the picture and of their depths, divergence of their maps from a blot at the true
+    place, cross entropy of the visible parts; and the measure 'joint_cm', the mean distance in depth."""
     wanted = batch["joints"]
     place = project(wanted, batch["camera"][:, :1])
     depth = (encoding.joints[..., 2] - wanted[..., 2]).abs()
     part, weight = batch["part"][:, 0].long(), batch["weight"][:, 0]
     wrong = F.cross_entropy(encoding.parts, part, reduction="none") * weight
+    heat = F.kl_div(
+        encoding.heat.flatten(2).log_softmax(-1),
+        blots(place, encoding.heat.shape[-1]),
+        reduction="none",
+        log_target=True,
+    )
     return {
+        "joint_heat": heat.sum(-1).mean(),
         "joints": (encoding.joints[..., :2] - place).abs().mean(),
         "joint_depth": depth.mean(),
         "parts": (wrong.sum((1, 2)) / weight.sum((1, 2)).clamp(min=1)).mean(),
         "joint_cm": (depth.mean(1) * batch["camera"][:, 1] * 100).mean().detach(),
     }
+
+
+def blots(place: torch.Tensor, size: int) -> torch.Tensor:
+    """(B, J, size * size) logarithms of maps that sum to one: a Gaussian a pixel wide about each ``place`` (B, J, 2) in
+    -1..1."""
+    away = place.unsqueeze(2) - picture_coordinates(size, place).flatten(1).T
+    return (-away.square().sum(-1) * (size / 2) ** 2 / 2).log_softmax(-1)
 
 
 def mean_where(error: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
@@ -182,14 +197,13 @@ def point_iou(got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
 
 
 def shading_losses(model: PhorhumModel, encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """L1 of s against the true shading where it is seen, and against the light from everywhere, which says on which
-    side the lamps are; in a gamma that the eye would use."""
+    """L1 of s against the true shading where it is seen; and against the light from everywhere, which says on which
+    side the lamps are, both at a mean of one, because how bright the light is can't be told from how dark the clothes
+    are; in a gamma that the eye would use."""
 
-    def error(normals: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
-        got = model.shading_network(normals, encoding.illumination)
+    def error(got: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:
         return ((got + 1e-3) ** 0.5 - (wanted + 1e-3) ** 0.5).abs().mean()
 
-    return {
-        "shading": error(batch["shaded_normal"], batch["shading"]),
-        "light": error(batch["sphere_normal"], batch["sphere_shading"]),
-    }
+    seen, around = (model.shading_network(batch[f"{n}_normal"], encoding.illumination) for n in ("shaded", "sphere"))
+    even = [values / values.mean((1, 2), keepdim=True) for values in (around, batch["sphere_shading"])]
+    return {"shading": error(seen, batch["shading"]), "light": error(*even)}

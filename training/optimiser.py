@@ -1,9 +1,8 @@
 """How weights are changed: matrices and convolutions by Muon, all else by AdamW.
 
 Muon (Jordan et al., 2024, "Muon: An optimizer for hidden layers in neural networks") replaces the momentum of a matrix
-by the nearest matrix whose singular values are all about one, so that no direction starves. Scaled as in "Muon is
-scalable for LLM training" (Liu et al., 2025, sec. 2.2), its steps have the size of AdamW's, and one learning rate serves
-both.
+by the nearest matrix whose singular values are all about one, so that no direction starves. Its steps are scaled to the
+size of AdamW's (Liu et al., 2025, "Muon is scalable for LLM training", sec. 2.2).
 """
 
 from __future__ import annotations
@@ -17,6 +16,7 @@ ROUNDS = 5  # of Newton and Schulz
 # of the quintic that lifts singular values quickly; they end between about 0.7 and 1.2 (Jordan et al., 2024)
 QUINTIC = (3.4445, -4.7750, 2.0315)
 STEP_SIZE = 0.2  # root mean square of AdamW's steps
+ADAMW_SHARE = 0.5  # of the learning rate
 
 
 class Muon(torch.optim.Optimizer):
@@ -73,7 +73,7 @@ class Optimiser:
     def set_rate(self, rate: float) -> None:
         for part in self.parts.values():
             for group in part.param_groups:
-                group["lr"] = rate
+                group["lr"] = rate * (ADAMW_SHARE if part is self.parts["adamw"] and "muon" in self.parts else 1)
 
     def zero_grad(self) -> None:
         for part in self.parts.values():

@@ -12,7 +12,7 @@ from torch.nn import functional as F
 from phorhum_blender.engine.camera import unproject
 from phorhum_blender.engine.detector import Detector
 from phorhum_blender.engine.model import Encoding, PhorhumModel
-from phorhum_blender.engine.model.phorhum import srgb_to_linear
+from phorhum_blender.engine.model.first_light import srgb_to_linear
 from training.dataset import PATCH
 
 BAND = 0.08  # crop units before and behind the true surface in which a ray looks for that of f

@@ -60,6 +60,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--weight", action="append", default=[], metavar="LOSS=NUMBER", help="another weight of a loss")
     parser.add_argument("--batch", type=int, default=8, help="photos a step, of all processes together")
     parser.add_argument("--lr", type=float, default=8e-4)
+    parser.add_argument("--last-rate", type=float, default=0.02, help="share of the learning rate at the stage's end")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1, help="processes that make photos, each")
     parser.add_argument("--seed", type=int, default=0)
@@ -199,7 +200,8 @@ class Trainer:
 
     def set_rate(self, done: float) -> None:
         warm = min(1.0, (self.state["step"] + 1) / WARM_UP)
-        rate = self.args.lr * warm * (0.02 + 0.98 * 0.5 * (1 + math.cos(math.pi * done)))
+        last = self.args.last_rate
+        rate = self.args.lr * warm * (last + (1 - last) * 0.5 * (1 + math.cos(math.pi * done)))
         self.optimiser.set_rate(rate)
 
     def step(self, batch: dict[str, torch.Tensor]) -> dict[str, float]:

@@ -22,6 +22,11 @@ def client() -> Client:
     return _client
 
 
+def running() -> bool:
+    """True while the child holds its memory."""
+    return _client is not None and _client.running
+
+
 def stop() -> None:
     global _client
     if _client is not None:

@@ -6,9 +6,10 @@ Called from a script or in background, where no timers run, the same job blocks 
 
 from __future__ import annotations
 
+import time
 import traceback
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import bpy
@@ -17,9 +18,11 @@ from ..engine.bugs import bug_line, traceback_text
 from ..engine.errors import UserError
 from ..worker.client import open_log
 from ..worker.protocol import Event
-from . import engine_process
+from . import diagnosis, engine_process
+from .translations import translate, words
 
 POLL_SECONDS = 0.1
+LEAST_PACE = 0.1  # part of the whole that must be done before the time left is guessed
 
 
 class Task(Protocol):
@@ -42,16 +45,36 @@ class Status:
     stage: str = ""
     fraction: float = 0.0
     result: str = ""  # what the last job made
+    warnings: list[str] = field(default_factory=list)  # of the last job
     error: str = ""  # why the last job failed
+    _first: tuple[float, float] | None = None  # time and fraction of the first progress: before it, libraries load
 
     def begin(self, task: Task, stage: str) -> None:
-        self.task, self.stage, self.fraction, self.result, self.error = task, stage, 0.0, "", ""
+        vars(self).update(vars(Status(task=task, stage=stage)))
 
     def note(self, event: Event) -> None:
         if event.kind == "stage":
             self.stage = event.text
         elif event.kind == "progress":
             self.fraction = min(max(event.fraction, 0.0), 1.0)
+            self._first = self._first or (time.monotonic(), self.fraction)
+        elif event.kind == "warning":
+            self.warnings.append(event.text)
+
+    def seconds_left(self) -> float | None:
+        """Guessed from the pace so far; None until there is one to speak of."""
+        if self._first is None:
+            return None
+        began, start = self._first
+        if self.fraction - start < LEAST_PACE:
+            return None
+        return (time.monotonic() - began) * (1.0 - self.fraction) / (self.fraction - start)
+
+    def progress_line(self) -> str:
+        """Stage, percent and time left, in the user's language."""
+        line = f"{words(self.stage)}  {self.fraction:.0%}"
+        left = self.seconds_left()
+        return line if left is None else f"{line}  {words('{} left').format(duration(left))}"
 
     def cancel(self) -> None:
         if self.task:
@@ -63,6 +86,11 @@ class Status:
 
 
 status = Status()
+
+
+def duration(seconds: float) -> str:
+    """A time for the eye: "8 s", "3 min"."""
+    return f"{max(1, round(seconds))} s" if seconds < 100 else f"{round(seconds / 60)} min"
 
 
 def runs_modal(operator: bpy.types.Operator) -> bool:
@@ -96,7 +124,7 @@ class JobOperator:
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         if status.task:
-            self.report({"ERROR"}, "Another job is running. Wait for it or cancel it first.")
+            self.report({"ERROR"}, words("Another job is running. Wait for it or cancel it first."))
             return {"CANCELLED"}
         try:
             self._task = self.start_task(context)
@@ -145,21 +173,21 @@ class JobOperator:
         _redraw(context)
 
     def _show(self, context: bpy.types.Context) -> None:
-        context.workspace.status_text_set(f"{status.stage}  {status.fraction:.0%}  (ESC cancels)")
+        context.workspace.status_text_set(f"{status.progress_line()}  {words('(ESC cancels)')}")
         _redraw(context)
 
     def _on_event(self, event: Event) -> None:
         if status.stage != "Cancelling":
             status.note(event)
         if event.kind == "warning":
-            self.report({"WARNING"}, event.text)
+            self.report({"WARNING"}, translate(event.text))
         if event.kind == "stage" and bpy.app.background:
             print(f"PHORHUM: {event.text}", flush=True)
 
     def _end(self, context: bpy.types.Context, outcome: Event) -> set[str]:
         if outcome.cause == "cancelled" or status.stage == "Cancelling":
-            status.end(result="Cancelled")
-            self.report({"INFO"}, "Cancelled")
+            status.end(result=words("Cancelled"))
+            self.report({"INFO"}, words("Cancelled"))
             return {"CANCELLED"}
         try:
             if outcome.kind == "error":
@@ -172,13 +200,14 @@ class JobOperator:
         return {"FINISHED"}
 
     def _fail(self, error: Exception) -> set[str]:
-        sentence = str(error) if isinstance(error, UserError) else _log_bug(error)
+        sentence = translate(str(error) if isinstance(error, UserError) else log_bug(error))
         status.end(error=sentence)
+        diagnosis.last.error = sentence
         self.report({"ERROR"}, sentence)
         return {"CANCELLED"}
 
 
-def _log_bug(error: Exception) -> str:
+def log_bug(error: Exception) -> str:
     path = engine_process.log_path()
     traceback.print_exception(error)
     with open_log(path) as log:

@@ -1,26 +1,25 @@
-"""Everything that can be asked for: reconstruct, again, cancel, choose a photo, download the detector."""
+"""What can be asked for in a scene: reconstruct, again, choose a photo and a person, cancel."""
 
 from __future__ import annotations
 
 import dataclasses
 import os
 import time
-from pathlib import Path
 
 import bpy
-from bpy.props import FloatVectorProperty, IntProperty, StringProperty
+from bpy.props import IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..engine.contracts import Request
 from ..engine.errors import UserError
 from ..worker.client import Job
-from . import engine_process
-from .download import YOLO_DETECTOR, DownloadTask
-from .job import JobOperator, status
-from .package import PACKAGE, user_folder
+from . import diagnosis, engine_process, measured
+from .found import found
+from .job import JobOperator, duration, status
 from .preferences import machine
-from .properties import options
+from .properties import absolute, look_options, options
 from .scene.build import Built, build, hide_reconstruction, stored_request
+from .translations import translate, words
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
@@ -36,18 +35,21 @@ class _Reconstruction(JobOperator):
 
     def start_task(self, context: bpy.types.Context) -> Job:
         self.request = self.make_request(context)
-        if not os.path.isfile(self.request.photo):
-            raise UserError(f"There is no photo at {self.request.photo}.", "Choose an image file.")
+        diagnosis.last.photo, diagnosis.last.report = self.request.photo, {}
+        _check_photo(self.request.photo)
         self._began = time.monotonic()
         return engine_process.client().submit(self.request)
 
     def finish(self, context: bpy.types.Context, task: Job) -> str:
         result = task.load_result()
+        diagnosis.last.report = result.report
+        measured.remember_run(measured.Run.of(self.request, result.report))
         built = build(context, result, self.request)
         self.use(built)
         for remark in built.remarks:
-            self.report({"INFO"}, remark)
-        return f"{len(result.faces):,} triangles in {time.monotonic() - self._began:.1f} s"
+            self.report({"INFO"}, translate(remark))
+        line = words("{} triangles in {}")
+        return line.format(f"{len(result.faces):,}", duration(time.monotonic() - self._began))
 
     def use(self, built: Built) -> None:
         """What else is to be done with the person."""
@@ -66,21 +68,18 @@ class PHORHUM_OT_reconstruct(_Reconstruction, bpy.types.Operator):
             name="Photo", description="Photo of a person", subtype="FILE_PATH", options={"SKIP_SAVE"}
         ),
         **options(),
-        "box": FloatVectorProperty(
-            name="Box",
-            description="Left, top, right, bottom of the person in pixels of the upright photo; all 0: search",
-            size=4,
-            min=0.0,
-        ),
     }
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if not self.filepath:
             bpy.ops.phorhum.open_photo("INVOKE_DEFAULT")
             return {"INTERFACE"}
+        settings = context.scene.phorhum
+        if settings.photo_path() != absolute(self.filepath):
+            settings.photo = self.filepath  # which forgets the person of another photo
         for name in options():  # a dropped photo is taken as the panel says
             if not self.properties.is_property_set(name):
-                setattr(self, name, getattr(context.scene.phorhum, name))
+                setattr(self, name, getattr(settings, name))
         return self.execute(context)
 
     def make_request(self, context: bpy.types.Context) -> Request:
@@ -88,7 +87,7 @@ class PHORHUM_OT_reconstruct(_Reconstruction, bpy.types.Operator):
             raise UserError("No photo was given.", "Set filepath to an image file.")
         box = tuple(self.box)
         return Request(
-            photo=os.path.abspath(bpy.path.abspath(self.filepath)),
+            photo=absolute(self.filepath),
             resolution=self.resolution,
             height=round(self.height, 6),  # the property holds 32-bit floats: 1.7 would be stored as 1.7000000476
             person=self.person,
@@ -103,19 +102,16 @@ class PHORHUM_OT_reconstruct_again(_Reconstruction, bpy.types.Operator):
     """Make this person again from the request stored on it. The old one is hidden, not deleted"""
 
     bl_idname = "phorhum.reconstruct_again"
-    bl_label = "Reconstruct Again"
+    bl_label = "Make Again"
     bl_options = {"UNDO"}
 
     resolution: IntProperty(
-        name="Quality", description="Another quality than the stored one; 0 keeps it", default=0, min=0, max=1024
+        name="Resolution", description="Another resolution than the stored one; 0 keeps it", default=0, min=0, max=1024
     )
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if stored_request(context.object) is None:
-            cls.poll_message_set("Select a person that was reconstructed from a photo")
-            return False
-        return True
+        return _poll_person(cls, context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return self.execute(context)
@@ -135,6 +131,28 @@ class PHORHUM_OT_reconstruct_again(_Reconstruction, bpy.types.Operator):
             hide_reconstruction(old)
 
 
+class PHORHUM_OT_restore_settings(bpy.types.Operator):
+    """Put the photo and the options that made this person back into the panel, to change some of them"""
+
+    bl_idname = "phorhum.restore_settings"
+    bl_label = "Reuse Settings"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _poll_person(cls, context)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        stored = stored_request(context.object)
+        assert stored is not None  # what poll asks for
+        settings = context.scene.phorhum
+        settings.photo = stored.photo
+        for name in options():
+            value = getattr(stored, name)
+            setattr(settings, name, (0.0,) * 4 if value is None else value)
+        return {"FINISHED"}
+
+
 class PHORHUM_OT_open_photo(bpy.types.Operator, ImportHelper):
     """Choose a photo and make a coloured 3D person from it"""
 
@@ -146,7 +164,7 @@ class PHORHUM_OT_open_photo(bpy.types.Operator, ImportHelper):
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
-        for name in options():
+        for name in ("quality", *look_options()):
             self.layout.prop(context.scene.phorhum, name)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
@@ -155,6 +173,51 @@ class PHORHUM_OT_open_photo(bpy.types.Operator, ImportHelper):
         except RuntimeError:  # what an operator reports as an error when another one calls it
             self.report({"ERROR"}, status.error)
             return {"CANCELLED"}
+        return {"FINISHED"}
+
+
+class PHORHUM_OT_find_people(JobOperator, bpy.types.Operator):
+    """Search the photo for people and show them, to choose one"""
+
+    bl_idname = "phorhum.find_people"
+    bl_label = "Find People"
+    bl_options = {"INTERNAL"}
+    first_stage = "Starting engine"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        if not context.scene.phorhum.photo:
+            cls.poll_message_set(words("Choose a photo first"))
+            return False
+        return True
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return self.execute(context)
+
+    def start_task(self, context: bpy.types.Context) -> Job:
+        self._photo = context.scene.phorhum.photo_path()
+        _check_photo(self._photo)
+        return engine_process.client().find_people(Request(self._photo, **dataclasses.asdict(machine(context))))
+
+    def finish(self, context: bpy.types.Context, task: Job) -> str:
+        found.keep(self._photo, task.load_people())
+        return words("People found: {}").format(len(found.sizes))
+
+
+class PHORHUM_OT_choose_person(bpy.types.Operator):
+    """Take this person of the photo"""
+
+    bl_idname = "phorhum.choose_person"
+    bl_label = "Choose Person"
+    bl_options = {"UNDO", "INTERNAL"}
+
+    person: IntProperty(name="Person", description="Number of the person, 0 is the largest", default=0, min=0)
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        settings = context.scene.phorhum
+        settings.person = self.person
+        for name in ("box", "whole_frame"):  # they would come before a person's number
+            settings.property_unset(name)
         return {"FINISHED"}
 
 
@@ -168,7 +231,7 @@ class PHORHUM_OT_cancel(bpy.types.Operator):
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
         if status.task is None:
-            cls.poll_message_set("Nothing is running")
+            cls.poll_message_set(words("Nothing is running"))
             return False
         return True
 
@@ -177,47 +240,24 @@ class PHORHUM_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
-class PHORHUM_OT_download_detector(JobOperator, bpy.types.Operator):
-    """Download the official person detector of Ultralytics (licence AGPL-3.0) and use it"""
-
-    bl_idname = "phorhum.download_detector"
-    bl_label = "Download Detector (AGPL-3.0)"
-    bl_options = {"INTERNAL"}
-    first_stage = "Downloading detector"
-
-    @classmethod
-    def poll(cls, context: bpy.types.Context) -> bool:
-        reason = _why_no_download(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
-
-    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
-        return self.execute(context)
-
-    def start_task(self, context: bpy.types.Context) -> DownloadTask:
-        return DownloadTask(YOLO_DETECTOR, Path(user_folder("detectors")))
-
-    def finish(self, context: bpy.types.Context, task: DownloadTask) -> str:
-        context.preferences.addons[PACKAGE].preferences.detector = str(task.path)
-        context.preferences.is_dirty = True
-        return f"{YOLO_DETECTOR.name} was downloaded and checked"
+def _check_photo(path: str) -> None:
+    if not os.path.isfile(path):
+        raise UserError(f"There is no photo at {path}.", "Choose an image file.")
 
 
-def _why_no_download(context: bpy.types.Context) -> str:
-    if PACKAGE not in context.preferences.addons:
-        return "The add-on is not installed as an extension"
-    if bpy.app.online_access:
-        return ""
-    if bpy.app.online_access_override:
-        return "Blender was started in offline mode"
-    return "Allow online access in Preferences > System > Network first"
+def _poll_person(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
+    if stored_request(context.object) is None:
+        cls.poll_message_set(words("Select a person that was reconstructed from a photo"))
+        return False
+    return True
 
 
 CLASSES = (
     PHORHUM_OT_reconstruct,
     PHORHUM_OT_reconstruct_again,
+    PHORHUM_OT_restore_settings,
     PHORHUM_OT_open_photo,
+    PHORHUM_OT_find_people,
+    PHORHUM_OT_choose_person,
     PHORHUM_OT_cancel,
-    PHORHUM_OT_download_detector,
 )

@@ -1,15 +1,24 @@
-"""The tab "PHORHUM" in the side bar of the 3D view, the import menu entry and the drop of an image."""
+"""The tab "PHORHUM" in the side bar of the 3D view, the menu entries and the drop of an image."""
 
 from __future__ import annotations
 
 import textwrap
+from collections.abc import Iterable
 
 import bpy
 
-from .job import status
+from . import measured, thumbnails
+from .found import found, person_picture
+from .job import duration, status
 from .operators import PHOTO_SUFFIXES
-from .properties import options
+from .preferences import Machine, machine
+from .presets import PHORHUM_PT_presets
+from .properties import QUALITIES, look_options, options, person_options
 from .scene.build import stored_request
+from .translations import translate, words
+
+PHOTO_SCALE = 6.0  # of the photo's thumbnail, in the height of a button
+PERSON_SCALE = 4.0
 
 
 class PHORHUM_PT_main(bpy.types.Panel):
@@ -19,41 +28,89 @@ class PHORHUM_PT_main(bpy.types.Panel):
     bl_region_type = "UI"
     bl_category = "PHORHUM"
 
+    def draw_header_preset(self, context: bpy.types.Context) -> None:
+        PHORHUM_PT_presets.draw_panel_header(self.layout)
+
     def draw(self, context: bpy.types.Context) -> None:
         layout = self.layout
         layout.use_property_split = True
         layout.use_property_decorate = False
-        if status.task:
-            _draw_running(layout)
-        else:
-            _draw_button(layout, context)
         settings = context.scene.phorhum
         column = layout.column()
         column.enabled = status.task is None
-        for name in ("photo", "resolution", "height", "person"):
-            column.prop(settings, name)
-        header, body = column.panel("phorhum_options", default_closed=True)
-        header.label(text="Options")
-        if body:
-            body.prop(settings, "whole_frame")
-            body.prop(settings, "photo_detail")
+        _draw_photo(column, settings)
+        _draw_quality(column, settings, machine(context))
+        column.prop(settings, "height")
+        _draw_section(column, settings, "person", words("Person"), person_options())
+        _draw_section(column, settings, "options", words("Options"), [n for n in look_options() if n != "height"])
+        if status.task:
+            _draw_running(layout)
+        else:
+            _draw_button(layout, settings)
         _draw_last(layout, context)
 
 
-def _draw_button(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
+def _draw_photo(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    layout.prop(settings, "photo")
+    path = settings.photo_path()
+    if path:
+        layout.template_icon(icon_value=thumbnails.file_icon(path), scale=PHOTO_SCALE)
+    layout.operator("phorhum.find_people", icon="VIEWZOOM")
+    if path and found.photo == path:
+        _draw_people(layout, settings)
+
+
+def _draw_people(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
+    chosen = None if settings.whole_frame or any(settings.box) else settings.person
+    grid = layout.grid_flow(columns=0, row_major=True, even_columns=True, align=True)
+    for number, (width, height) in enumerate(found.sizes):
+        cell = grid.column(align=True)
+        picture = thumbnails.icon(person_picture(found.photo, number))
+        cell.template_icon(icon_value=picture, scale=PERSON_SCALE)
+        text = f"{number}:  {width} x {height}"
+        cell.operator("phorhum.choose_person", text=text, depress=number == chosen).person = number
+    layout.separator()
+
+
+def _draw_quality(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, here: Machine) -> None:
+    rows = layout.column(align=True)
+    rows.use_property_split = False  # the whole width is for the words in the buttons
+    for name, resolution in QUALITIES.items():
+        label = words(settings.bl_rna.properties["quality"].enum_items[name].name)
+        rows.prop_enum(settings, "quality", name, text=f"{label}   {cost_words(resolution, here)}")
+
+
+def cost_words(resolution: int, here: Machine) -> str:
+    """What a reconstruction at ``resolution`` costs on this machine, as far as that was measured."""
+    cost = measured.knowledge().expected(resolution, here.device, here.threads)
+    if cost is None:
+        return words("not measured here yet")
+    if not cost.memory_mb:
+        return words("about {}").format(duration(cost.seconds))
+    return words("about {}, {} MB").format(duration(cost.seconds), 10 * round(cost.memory_mb / 10))
+
+
+def _draw_section(
+    layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, name: str, title: str, properties: Iterable[str]
+) -> None:
+    header, body = layout.panel(f"phorhum_{name}", default_closed=True)
+    header.label(text=title, translate=False)
+    if body:
+        for option in properties:
+            body.prop(settings, option)
+
+
+def _draw_button(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
     row = layout.row()
     row.scale_y = 2.0
     button = row.operator("phorhum.reconstruct", icon="OUTLINER_OB_ARMATURE")
-    settings = context.scene.phorhum
     button.filepath = settings.photo
     for name in options():
         setattr(button, name, getattr(settings, name))
-    if stored_request(context.object):
-        layout.operator("phorhum.reconstruct_again", icon="FILE_REFRESH").resolution = settings.resolution
 
 
 def _draw_running(layout: bpy.types.UILayout) -> None:
-    layout.progress(factor=status.fraction, text=f"{status.stage}  {status.fraction:.0%}")
+    layout.progress(factor=status.fraction, text=status.progress_line())
     row = layout.row()
     row.scale_y = 1.4
     row.operator("phorhum.cancel", icon="CANCEL")
@@ -61,13 +118,26 @@ def _draw_running(layout: bpy.types.UILayout) -> None:
 
 def _draw_last(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if status.result:
-        layout.label(text=status.result, icon="CHECKMARK")
+        layout.label(text=status.result, icon="CHECKMARK", translate=False)
+    for warning in status.warnings:
+        _draw_sentence(layout, context, translate(warning), "INFO")
     if status.error:
         box = layout.box()
         box.alert = True
-        letters = max(20, int(context.region.width / (9 * context.preferences.system.ui_scale)))
-        for number, line in enumerate(textwrap.wrap(status.error, letters)):
-            box.label(text=line, icon="NONE" if number else "ERROR")
+        _draw_sentence(box, context, status.error, "ERROR")
+        box.operator("phorhum.copy_diagnosis", icon="COPYDOWN")
+    if stored_request(context.object) and not status.task:
+        row = layout.row(align=True)
+        row.operator("phorhum.reconstruct_again", icon="FILE_REFRESH")
+        row.operator("phorhum.restore_settings", icon="LOOP_BACK")
+
+
+def _draw_sentence(layout: bpy.types.UILayout, context: bpy.types.Context, sentence: str, icon: str) -> None:
+    """``sentence`` in as many lines as the side bar is narrow."""
+    letters = max(20, int(context.region.width / (9 * context.preferences.system.ui_scale)))
+    column = layout.column(align=True)
+    for number, line in enumerate(textwrap.wrap(sentence, letters)):
+        column.label(text=line, icon="NONE" if number else icon, translate=False)
 
 
 class PHORHUM_FH_photo(bpy.types.FileHandler):
@@ -81,8 +151,9 @@ class PHORHUM_FH_photo(bpy.types.FileHandler):
         return context.area is not None and context.area.type == "VIEW_3D"
 
 
-def draw_import_entry(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
-    menu.layout.operator("phorhum.open_photo", text="Person from Photo (PHORHUM)")
+def draw_menu_entry(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
+    """For File > Import and for Add."""
+    menu.layout.operator("phorhum.open_photo", text="Person from Photo (PHORHUM)", icon="OUTLINER_OB_ARMATURE")
 
 
 CLASSES = (PHORHUM_PT_main, PHORHUM_FH_photo)

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import os
+
 import bpy
-from bpy.props import BoolProperty, FloatProperty, IntProperty, StringProperty
+from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
+
+QUALITIES = {"DRAFT": 128, "STANDARD": 256, "HIGH": 384}  # name -> resolution
+_OTHER_QUALITY = len(QUALITIES)
 
 
-def options() -> dict[str, object]:
-    """Annotations shared by the panel's settings and the operator, so that both have one wording and one default."""
+def look_options() -> dict[str, object]:
+    """Annotations of what holds for any photo."""
     return {
         "resolution": IntProperty(
-            name="Quality",
+            name="Resolution",
             description="Cells along the longest side of the person's box: more shows finer detail and takes longer",
-            default=256,
+            default=QUALITIES["STANDARD"],
             min=32,
             max=1024,
             soft_min=64,
@@ -28,18 +33,6 @@ def options() -> dict[str, object]:
             soft_max=2.2,
             unit="LENGTH",
         ),
-        "person": IntProperty(
-            name="Person",
-            description="Which of several people in the photo: 0 is the largest, 1 the next, and so on",
-            default=0,
-            min=0,
-            soft_max=9,
-        ),
-        "whole_frame": BoolProperty(
-            name="Whole Frame",
-            description="Take the whole photo as the person's box instead of searching for a person",
-            default=False,
-        ),
         "photo_detail": BoolProperty(
             name="Photo Detail",
             description="Give the visible side the fine colour of the photo itself",
@@ -48,12 +41,82 @@ def options() -> dict[str, object]:
     }
 
 
+def person_options() -> dict[str, object]:
+    """Annotations of what says who in this one photo is meant."""
+    return {
+        "person": IntProperty(
+            name="Person",
+            description="Which of several people in the photo: 0 is the largest, 1 the next, and so on",
+            default=0,
+            min=0,
+            soft_max=9,
+        ),
+        "box": FloatVectorProperty(
+            name="Box",
+            description="Left, top, right, bottom of the person in pixels of the upright photo; all 0: search",
+            size=4,
+            min=0.0,
+            precision=0,
+        ),
+        "whole_frame": BoolProperty(
+            name="Whole Frame",
+            description="Take the whole photo as the person's box instead of searching for a person",
+            default=False,
+        ),
+    }
+
+
+def options() -> dict[str, object]:
+    """Annotations shared by the panel's settings and the operator, so that both have one wording and one default."""
+    return {**look_options(), **person_options()}
+
+
+def _get_quality(self: bpy.types.PropertyGroup) -> int:
+    resolutions = list(QUALITIES.values())
+    return resolutions.index(self.resolution) if self.resolution in resolutions else _OTHER_QUALITY
+
+
+def _set_quality(self: bpy.types.PropertyGroup, number: int) -> None:
+    if number != _OTHER_QUALITY:
+        self.resolution = list(QUALITIES.values())[number]
+
+
+def _begin_photo(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
+    """Another photo has other people in it."""
+    for name in person_options():
+        self.property_unset(name)
+
+
 class PHORHUM_PG_settings(bpy.types.PropertyGroup):
     """The panel's choices, stored with the scene."""
 
     __annotations__ = {
         "photo": StringProperty(
-            name="Photo", description="Photo of a person; left empty, the button asks for one", subtype="FILE_PATH"
+            name="Photo",
+            description="Photo of a person; left empty, the button asks for one",
+            subtype="FILE_PATH",
+            update=_begin_photo,
+        ),
+        "quality": EnumProperty(
+            name="Quality",
+            description="How fine the surface and its colours are",
+            items=[
+                ("DRAFT", "Draft", "128 cells: to see whether the photo works"),
+                ("STANDARD", "Standard", "256 cells: all that the networks know"),
+                ("HIGH", "High", "384 cells: finer photo detail on the visible side"),
+                ("OTHER", "Other", "The resolution under Options"),
+            ],
+            get=_get_quality,
+            set=_set_quality,
         ),
         **options(),
     }
+
+    def photo_path(self) -> str:
+        """The photo's absolute path; empty where none is chosen."""
+        return absolute(self.photo)
+
+
+def absolute(path: str) -> str:
+    """``path`` (Blender's ``//`` too) as an absolute one; empty stays empty."""
+    return os.path.abspath(bpy.path.abspath(path)) if path else ""

@@ -97,3 +97,12 @@ class Result:
     joints: np.ndarray  # (21, 3) float32, metres, in the order of engine.skeleton.JOINTS
     report: dict[str, Any] = field(default_factory=dict)  # JSON values; see docs/architecture.md
     version: int = RESULT_VERSION
+
+
+@dataclass(frozen=True)
+class People:
+    """The persons of a photo, in the order in which :attr:`Request.person` counts them, with small pictures of them."""
+
+    boxes: np.ndarray  # (K, 4) float32: x0 y0 x1 y1 in pixels of the upright photo
+    thumbnails: np.ndarray  # (K, S, S, 4) uint8, sRGB; what lies beside the picture is transparent
+    photo: np.ndarray  # (S, S, 4) uint8: the whole upright photo, likewise

@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from .camera import project
-from .model.phorhum import srgb_to_linear
+from .model.first_light import srgb_to_linear
 
 CELLS_PER_REACH = 4  # of the grids on which neighbourhoods are gathered: cells a standard deviation
 SOFTNESS = 0.016  # standard deviation of the blur that makes the photo about as soft as the network's albedo

@@ -18,7 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
-from .contracts import RESULT_VERSION, DirectionalLight, LightRig, PhotoCamera, Result
+from .contracts import RESULT_VERSION, DirectionalLight, LightRig, People, PhotoCamera, Result
 from .errors import UserError
 
 # (N, 3) each
@@ -52,6 +52,17 @@ def load_npz(path: str | Path) -> Result:
         raise UserError(f"Can't read {Path(path).name}: {error.strerror or error}.") from error
     except (ValueError, TypeError, KeyError, EOFError, zipfile.BadZipFile) as error:
         raise UserError(f"{Path(path).name} is not a result file, or it is damaged.") from error
+
+
+def save_people(people: People, path: str | Path) -> None:
+    with open(path, "wb") as file:
+        np.savez(file, boxes=people.boxes, thumbnails=people.thumbnails, photo=people.photo)
+
+
+def load_people(path: str | Path) -> People:
+    """What :func:`save_people` wrote."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return People(arrays["boxes"], arrays["thumbnails"], arrays["photo"])
 
 
 def check_mesh_path(path: str | Path) -> None:

@@ -50,14 +50,20 @@ def select_person(photo: Photo, request: Request) -> Person:
         return person_from_box(photo, (0.0, 0.0, float(photo.width), float(photo.height)), request.detector)
     if request.person < 0:
         raise UserError(f"There is no person number {request.person}; the largest has number 0.")
-    if photo.alpha is not None:
-        if request.person > 0:
-            raise _no_such_person(request.person, 1)
-        return person_from_alpha(photo)
-    persons = find_persons(photo, request.detector)
+    persons = candidates(photo, request.detector)
     if request.person >= len(persons):
         raise _no_such_person(request.person, len(persons))
+    if photo.alpha is not None:
+        return persons[0]
     return _look_again(photo, persons, request.person, _detector(request.detector))
+
+
+def candidates(photo: Photo, detector_path: str = "") -> list[Person]:
+    """The persons among whom ``Request.person`` chooses: the one that the photo's alpha cuts out, else all found.
+
+    Raises :class:`UserError` when there is none.
+    """
+    return [person_from_alpha(photo)] if photo.alpha is not None else find_persons(photo, detector_path)
 
 
 def find_persons(photo: Photo, detector_path: str = "") -> list[Person]:

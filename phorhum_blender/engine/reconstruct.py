@@ -15,13 +15,14 @@ import torch
 from PIL import Image
 
 from .camera import DEFAULT_DISTANCE, CropSquare, distance_from_focal, project, unproject
-from .contracts import PhotoCamera, Request, Result
+from .contracts import People, PhotoCamera, Request, Result
 from .detail import add_photo_detail
 from .errors import UserError
 from .lighting import fit_light_rig
 from .model import Encoding, PhorhumModel
 from .model.feature_extractor import DENSE_CHANNELS, dense_maps
-from .person import Person, select_person
+from .people import picture_people
+from .person import Person, candidates, select_person
 from .photo import Photo, load_photo
 from .surface import extract_surface, field_normals
 
@@ -130,6 +131,14 @@ class Reconstructor:
             if "can't allocate memory" in str(error):
                 raise _out_of_memory() from error
             raise
+
+    def find_people(self, request: Request, progress: Progress = lambda stage, fraction: None) -> People:
+        """The persons among whom ``request.person`` chooses. Raises :class:`UserError` where there is none."""
+        progress("Reading photo", 0.0)
+        photo = load_photo(request.photo)
+        progress("Finding people", 0.2)
+        with torch.inference_mode():
+            return picture_people(photo, candidates(photo, request.detector))
 
     def _run(self, request: Request, watch: Stopwatch) -> Result:
         _check(request)

@@ -17,18 +17,20 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from ..engine.bugs import mask_private
 from ..engine.errors import UserError
 from .protocol import Command, Event, ProtocolError, encode, read
 
 if TYPE_CHECKING:
-    from ..engine.contracts import Request, Result
+    from ..engine.contracts import People, Request, Result
 
 GRACE_SECONDS = 3.0  # between asking the child to cancel or end and killing it
 MAX_LOG = 4 << 20  # bytes; a longer log starts afresh
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
+
+Loaded = TypeVar("Loaded")
 
 
 class Client:
@@ -50,14 +52,31 @@ class Client:
         """Start the child now unless it runs, so that the first job finds it warm. Raises :class:`UserError`."""
         self._living_child()
 
+    @property
+    def running(self) -> bool:
+        """True while the child holds its memory."""
+        return self._child is not None and self._child.alive
+
     def submit(self, request: Request) -> Job:
-        """Start a reconstruction. Raises :class:`UserError` if one is running or the child cannot be started."""
+        """Start a reconstruction. Raises :class:`UserError` if a job is running or the child cannot be started."""
+        return self._start_job("reconstruct", request.to_json())
+
+    def find_people(self, request: Request) -> Job:
+        """Start a search for the persons of the request's photo. Raises as :meth:`submit`."""
+        return self._start_job("find_people", request.to_json())
+
+    def ask_devices(self) -> Job:
+        """Ask what can compute here: the text of the job's last event names it. Raises as :meth:`submit`."""
+        return self._start_job("devices", {})
+
+    def _start_job(self, kind: str, request: dict[str, Any]) -> Job:
         if self._job and not self._job.finished:
-            raise UserError("A reconstruction is already running.", "Wait for it or cancel it first.")
+            raise UserError("The engine is already at work.", "Wait for it or cancel it first.")
         before = self._child
         child = self._living_child()
         self._submitted += 1
-        self._job = Job(child, self._submitted, request, fresh=child is not before)
+        command = Command(kind, self._submitted, request, str(child.folder / f"{self._submitted}.npz"))
+        self._job = Job(child, command, fresh=child is not before)
         return self._job
 
     def stop(self) -> None:
@@ -78,17 +97,17 @@ class Client:
 
 
 class Job:
-    """One reconstruction under way, made by :meth:`Client.submit`."""
+    """Work of the child under way, made by a :class:`Client`."""
 
-    def __init__(self, child: _Child, number: int, request: Request, fresh: bool):
+    def __init__(self, child: _Child, command: Command, fresh: bool):
         self.outcome: Event | None = None  # the last event, once there is one
         self._child = child
-        self._number = number
-        self._result = child.folder / f"{number}.npz"
+        self._number = command.job
+        self._result = Path(command.result)
         self._deadline: float | None = None  # when a cancelled job loses patience
         if fresh:  # loading the libraries takes the child seconds before it can speak
-            child.inbox.put(Event("stage", number, text="Starting engine"))
-        child.send(Command("reconstruct", number, request.to_json(), str(self._result)))
+            child.inbox.put(Event("stage", command.job, text="Starting engine"))
+        child.send(command)
 
     @property
     def finished(self) -> bool:
@@ -129,11 +148,20 @@ class Job:
             self._child.send(Command("cancel", self._number))
 
     def load_result(self) -> Result:
-        """The result of a job that is done. Its file is removed: call once."""
+        """The result of a reconstruction that is done. Its file is removed: call once."""
         from ..engine.export import load_npz
 
+        return self._take(load_npz)
+
+    def load_people(self) -> People:
+        """The persons that a search found. Their file is removed: call once."""
+        from ..engine.export import load_people
+
+        return self._take(load_people)
+
+    def _take(self, load: Callable[[Path], Loaded]) -> Loaded:
         try:
-            return load_npz(self._result)
+            return load(self._result)
         finally:
             self._result.unlink(missing_ok=True)
 

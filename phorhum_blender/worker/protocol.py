@@ -23,10 +23,12 @@ class Command:
     """What the client asks for.
 
     ``reconstruct`` runs ``request`` (:meth:`Request.to_json`) and writes the result to the path ``result``;
-    ``cancel`` ends the job early; ``shutdown`` ends the child.
+    ``find_people`` does so with the persons of the request's photo; ``devices`` asks what can compute here, and its
+    ``done`` tells. ``cancel`` ends the job early; ``shutdown`` ends the child.
     """
 
-    KINDS: ClassVar = frozenset({"reconstruct", "cancel", "shutdown"})
+    JOBS: ClassVar = frozenset({"reconstruct", "find_people", "devices"})
+    KINDS: ClassVar = JOBS | {"cancel", "shutdown"}
 
     kind: str
     job: int = 0
@@ -42,7 +44,7 @@ class Event:
 
     kind: str
     job: int = 0
-    text: str = ""  # stage: its name; warning and error: one sentence for the user
+    text: str = ""  # stage: its name; warning and error: one sentence for the user; done of devices: "cpu cuda"
     fraction: float = 0.0  # progress: 0..1, as the engine reports it
     cause: str = ""  # error: "user" (can be mended), "cancelled", "bug" or "stopped" (the child is gone)
 
@@ -76,7 +78,7 @@ def decode(line: bytes, message: type[Message]) -> Message:
     except (ValueError, RecursionError) as error:
         raise ProtocolError(f"not JSON: {line[:80]!r}") from error
     fields = message.__dataclass_fields__
-    if not isinstance(values, dict) or not set(values) <= set(fields) - {"KINDS"}:
+    if not isinstance(values, dict) or not set(values) <= set(fields) - {"KINDS", "JOBS"}:
         raise ProtocolError(f"not a {message.__name__}: {line[:80]!r}")
     for name, value in values.items():
         if isinstance(value, bool) or not isinstance(value, _ACCEPTED[str(fields[name].type)]):

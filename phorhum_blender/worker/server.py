@@ -75,7 +75,7 @@ class Server:
                 self._tell(Event("error", text=bug_line(message, self._log), cause="bug"))
             elif message.kind == "cancel":
                 self._cancelled.add(message.job)
-            elif message.kind == "reconstruct":
+            elif message.kind in Command.JOBS:
                 self._jobs.put(message)
             else:
                 break
@@ -96,8 +96,7 @@ class Server:
 
     def _serve(self, command: Command) -> None:
         try:
-            self._reconstruct(command)
-            event = Event("done", command.job)
+            event = Event("done", command.job, text=self._do(command))
         except Cancelled:
             event = Event("error", command.job, text="Cancelled", cause="cancelled")
         except UserError as error:
@@ -109,9 +108,22 @@ class Server:
             event = Event("error", command.job, text=bug_line(error, self._log), cause="bug")
         self._tell(event)
 
-    def _reconstruct(self, command: Command) -> None:
+    def _do(self, command: Command) -> str:
+        """Runs the job; returns the text of its last event."""
+        if command.kind == "devices":
+            load_reconstructor()  # says what is missing where there is no torch
+            from ..engine.devices import available_devices
+
+            return " ".join(available_devices())
         request = Request.from_json(command.request)
         progress = _Progress(self, command.job)
+        if command.kind == "find_people":
+            self._find_people(request, progress, command)
+        else:
+            self._reconstruct(request, progress, command)
+        return ""
+
+    def _reconstruct(self, request: Request, progress: _Progress, command: Command) -> None:
         result = self._reconstructor(request).run(request, progress)
         progress.check()
         from ..engine.export import save_mesh
@@ -119,6 +131,13 @@ class Server:
         save_mesh(result, command.result)
         for text in result.report.get("warnings", ()):
             self._tell(Event("warning", command.job, text=text))
+
+    def _find_people(self, request: Request, progress: _Progress, command: Command) -> None:
+        people = self._reconstructor(request).find_people(request, progress)
+        progress.check()
+        from ..engine.export import save_people
+
+        save_people(people, command.result)
 
     def _reconstructor(self, request: Request) -> Reconstructor:
         """The engine for this request; kept, with its networks loaded, until a request needs another."""

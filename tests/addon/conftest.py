@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
 
 import phorhum_blender  # noqa: E402
-from phorhum_blender.addon import engine_process  # noqa: E402
-from phorhum_blender.addon.job import Status, status  # noqa: E402
-from phorhum_blender.engine.contracts import Request, Result  # noqa: E402
+from phorhum_blender.addon import diagnosis, engine_process, measured  # noqa: E402
+from phorhum_blender.addon.found import found  # noqa: E402
+from phorhum_blender.addon.job import status  # noqa: E402
+from phorhum_blender.addon.scene.build import build  # noqa: E402
+from phorhum_blender.engine.contracts import People, Request, Result  # noqa: E402
 from phorhum_blender.worker.protocol import Event  # noqa: E402
 from tests.addon import synthetic  # noqa: E402
 
@@ -46,32 +50,54 @@ class FakeJob:
     def load_result(self) -> Result:
         return self._result
 
+    def load_people(self) -> People:
+        boxes = np.array([[10, 20, 110, 320], [200, 30, 260, 230.4]], np.float32)
+        thumbnails = np.zeros((2, 8, 8, 4), np.uint8)
+        thumbnails[0, 0] = 255  # the first row is white
+        return People(boxes, thumbnails, thumbnails[0])
+
 
 class FakeClient:
-    """Stands in for the worker's client. ``requests`` are those submitted."""
+    """Stands in for the worker's client. ``requests`` are those submitted, ``searches`` those for people."""
 
     def __init__(self, result: Result):
         self.result = result
         self.last = Event("done")
         self.requests: list[Request] = []
+        self.searches: list[Request] = []
+        self.running = False
+        self.warning = ""
 
     def submit(self, request: Request) -> FakeJob:
         self.requests.append(request)
-        stages = [Event("stage", text="Finding surface"), Event("progress", fraction=0.5)]
-        return FakeJob([*stages, self.last], self.result)
+        return self._job()
+
+    def find_people(self, request: Request) -> FakeJob:
+        self.searches.append(request)
+        return self._job()
+
+    def ask_devices(self) -> FakeJob:
+        return FakeJob([replace(self.last, text=self.last.text or "cpu cuda")], None)
 
     def stop(self) -> None:
-        pass
+        self.running = False
+
+    def _job(self) -> FakeJob:
+        stages = [Event("stage", text="Finding surface"), Event("progress", fraction=0.5)]
+        warnings = [Event("warning", text=self.warning)] if self.warning else []
+        return FakeJob([*stages, *warnings, self.last], self.result)
 
 
 @pytest.fixture
-def blender() -> Iterator[None]:
-    """An empty factory scene with the add-on registered."""
+def blender(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """An empty factory scene with the add-on registered, on a machine of which nothing is known."""
+    monkeypatch.setattr(measured, "_path", lambda: tmp_path / "machine.json")
     bpy.ops.wm.read_factory_settings(use_empty=True)
     phorhum_blender.register()
     yield
     phorhum_blender.unregister()
-    vars(status).update(vars(Status()))
+    for kept in (status, found, diagnosis.last):
+        vars(kept).update(vars(type(kept)()))
 
 
 @pytest.fixture
@@ -90,3 +116,9 @@ def photo(tmp_path: Path) -> str:
     image.save()
     bpy.data.images.remove(image)
     return str(path)
+
+
+@pytest.fixture
+def person(blender: None) -> bpy.types.Object:
+    """A person with arms and legs, as a reconstruction leaves it: active and selected."""
+    return build(bpy.context, synthetic.person(), Request(photo="jo.jpg")).object

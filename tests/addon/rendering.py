@@ -48,3 +48,21 @@ def sample(picture: np.ndarray, scene: bpy.types.Scene, points: np.ndarray) -> n
         x, y, _ = world_to_camera_view(scene, scene.camera, Vector(point))
         colours.append(picture[min(int((1 - y) * height), height - 1), min(int(x * width), width - 1)])
     return np.array(colours)
+
+
+def look_up(image, places):
+    """(N, 3) sRGB of ``image`` at ``places`` (N, 2), bilinear as renderers do."""
+    size = image.size[0]
+    pixels = np.empty(size * size * 4, dtype=np.float32)
+    image.pixels.foreach_get(pixels)
+    pixels = pixels.reshape(size, size, 4)[..., :3]
+    at = places * size - 0.5
+    low = np.floor(at).astype(int)
+    part = at - low
+    total = np.zeros((len(places), 3))
+    for dx in (0, 1):
+        for dy in (0, 1):
+            weight = np.abs(1 - dx - part[:, 0]) * np.abs(1 - dy - part[:, 1])
+            x, y = np.clip(low + (dx, dy), 0, size - 1).T
+            total += weight[:, None] * pixels[y, x]
+    return total

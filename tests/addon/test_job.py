@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from phorhum_blender.addon import job  # noqa: E402
-from phorhum_blender.addon.job import JobOperator, status  # noqa: E402
+from phorhum_blender.addon.job import JobOperator, Status, duration, status  # noqa: E402
 from phorhum_blender.worker.protocol import Event  # noqa: E402
 from tests.addon.conftest import FakeJob  # noqa: E402
 
@@ -138,8 +139,38 @@ def test_an_error_is_reported_and_kept_for_the_panel(window):
     assert status.error == "Nobody there."
 
 
+def test_the_time_left_is_told_once_a_pace_is_known(monkeypatch):
+    now = [0.0]
+    monkeypatch.setattr(time, "monotonic", lambda: now[0])
+    progress = Status()
+    assert progress.seconds_left() is None
+    now[0] = 60.0  # libraries load
+    progress.note(Event("progress", fraction=0.1))
+    now[0] += 1
+    progress.note(Event("progress", fraction=0.15))
+    assert progress.seconds_left() is None
+    now[0] += 9
+    progress.note(Event("progress", fraction=0.6))
+    assert progress.seconds_left() == pytest.approx(10 * 0.4 / 0.5)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.2, "1 s"), (8.4, "8 s"), (99, "99 s"), (100, "2 min"), (600, "10 min")]
+)
+def test_durations_are_short(seconds, text):
+    assert duration(seconds) == text
+
+
+def test_a_new_job_forgets_the_last_one():
+    progress = Status(result="made", warnings=["Blurred."], error="", fraction=0.7)
+    progress.note(Event("progress", fraction=0.9))
+    progress.begin(FakeJob([], None), "Starting")
+    assert vars(progress) == {**vars(Status()), "task": progress.task, "stage": "Starting"}
+
+
 def test_warnings_reach_the_user(window):
     operator = Operator(FakeJob([Event("warning", text="Blurred."), DONE], None))
     operator.execute(window.context)
     operator.modal(window.context, happen("TIMER"))
     assert ({"WARNING"}, "Blurred.") in operator.reports
+    assert status.warnings == ["Blurred."]

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from phorhum_blender.addon import engine_process  # noqa: E402
+from phorhum_blender.addon import engine_process, measured  # noqa: E402
+from phorhum_blender.addon.found import found  # noqa: E402
 from phorhum_blender.addon.job import status  # noqa: E402
+from phorhum_blender.addon.operators import PHORHUM_OT_reconstruct  # noqa: E402
 from phorhum_blender.addon.scene import build as build_module  # noqa: E402
 from phorhum_blender.engine.contracts import Request  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
@@ -136,9 +139,93 @@ def test_no_request_survives_from_another_version(client, photo):
     assert not bpy.ops.phorhum.reconstruct_again.poll()
 
 
-def test_download_refuses_outside_an_extension(blender):
-    with pytest.raises(RuntimeError, match="not installed as an extension"):
-        bpy.ops.phorhum.download_detector()
+def invoke(filepath, **given):
+    """What the operator would reconstruct when invoked in a window, which does not exist in background."""
+    taken = SimpleNamespace(
+        filepath=filepath,
+        properties=SimpleNamespace(is_property_set=given.__contains__),
+        execute=lambda context: {"RUN"},
+    )
+    vars(taken).update(given)
+    assert PHORHUM_OT_reconstruct.invoke(taken, bpy.context, None) == {"RUN"}
+    return taken
+
+
+def test_a_dropped_photo_becomes_the_panels_and_is_taken_as_the_panel_says(blender, photo):
+    settings = bpy.context.scene.phorhum
+    settings.photo = "/somewhere/else.jpg"
+    settings.resolution, settings.person = 64, 3
+    taken = invoke(photo, height=1.9)
+    assert settings.photo_path() == photo
+    assert (taken.resolution, taken.height) == (64, 1.9)
+    assert taken.person == 0  # person 3 was of the other photo
+
+
+def test_the_panels_own_photo_keeps_its_person(blender, photo):
+    settings = bpy.context.scene.phorhum
+    settings.photo = photo
+    settings.person = 1
+    assert invoke(photo).person == 1
+
+
+def test_the_file_browsers_operator_reconstructs(client, photo):
+    assert bpy.ops.phorhum.open_photo(filepath=photo) == {"FINISHED"}
+    assert client.requests == [Request(photo=photo)]
+
+
+@pytest.mark.parametrize(("name", "resolution"), [("DRAFT", 128), ("STANDARD", 256), ("HIGH", 384)])
+def test_a_quality_is_a_resolution(blender, name, resolution):
+    settings = bpy.context.scene.phorhum
+    settings.resolution = 77
+    assert settings.quality == "OTHER"
+    settings.quality = "OTHER"
+    assert settings.resolution == 77
+    settings.quality = name
+    assert (settings.resolution, settings.quality) == (resolution, name)
+
+
+def test_people_are_found_with_the_detector_of_the_preferences(client, photo):
+    bpy.context.scene.phorhum.photo = photo
+    assert bpy.ops.phorhum.find_people() == {"FINISHED"}
+    assert client.searches == [Request(photo=photo)]
+    assert (found.photo, found.sizes) == (photo, [(100, 300), (60, 200)])
+    assert status.result == "People found: 2"
+
+
+def test_searching_says_why_it_cannot(client, tmp_path):
+    with pytest.raises(RuntimeError, match="Choose a photo first"):
+        bpy.ops.phorhum.find_people()
+    bpy.context.scene.phorhum.photo = str(tmp_path / "none.jpg")
+    with pytest.raises(RuntimeError, match="There is no photo at"):
+        bpy.ops.phorhum.find_people()
+    assert client.searches == []
+
+
+def test_choosing_a_person_overrules_box_and_frame(client, photo):
+    settings = bpy.context.scene.phorhum
+    settings.photo, settings.box, settings.whole_frame = photo, (1, 2, 3, 4), True
+    bpy.ops.phorhum.choose_person(person=1)
+    assert (settings.person, tuple(settings.box), settings.whole_frame) == (1, (0, 0, 0, 0), False)
+
+
+def test_the_settings_of_a_person_come_back(client, photo):
+    settings = bpy.context.scene.phorhum
+    wanted = {"resolution": 64, "height": 1.8, "person": 2, "box": (1, 2, 30, 40), "photo_detail": False}
+    bpy.ops.phorhum.reconstruct(filepath=photo, **wanted)
+    assert settings.photo == ""
+    assert bpy.ops.phorhum.restore_settings() == {"FINISHED"}
+    assert settings.photo == photo
+    assert {name: getattr(settings, name) for name in ("resolution", "person", "photo_detail")} == {
+        "resolution": 64,
+        "person": 2,
+        "photo_detail": False,
+    }
+    assert tuple(settings.box) == (1, 2, 30, 40) and settings.height == pytest.approx(1.8)
+
+
+def test_the_cost_of_a_run_is_remembered(client, photo):
+    bpy.ops.phorhum.reconstruct(filepath=photo, resolution=64)
+    assert measured.knowledge().runs == (measured.Run("cpu", 0, 64, 2.0, 4.0, 500.0),)
 
 
 class TestWithARealChildProcess:
@@ -170,6 +257,12 @@ class TestWithARealChildProcess:
         with pytest.raises(RuntimeError, match=sentence):
             self.run(tmp_path, behaviour)
         assert scene_state() == before
+
+    def test_paths_may_hold_any_letters(self, tmp_path):
+        folder = tmp_path / "Größe, 人物 и фото"
+        folder.mkdir()
+        assert self.run(folder, "good") == {"FINISHED"}
+        assert Request.from_json(json.loads(bpy.context.object["phorhum_request"])).photo == str(folder / "good.jpg")
 
     def test_a_child_that_cannot_start_is_an_error(self, tmp_path, monkeypatch):
         client = Client(python=str(tmp_path / "no python"))

@@ -12,13 +12,14 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 import phorhum_blender  # noqa: E402
-from phorhum_blender.addon import registration  # noqa: E402
+from phorhum_blender.addon import command, panel, registration, thumbnails  # noqa: E402
 from phorhum_blender.addon.preferences import PHORHUM_AP_preferences  # noqa: E402
 
 
-def registered() -> tuple[set[str], list[object], set[str]]:
+def registered() -> tuple[object, ...]:
     types = {name for name in dir(bpy.types) if "PHORHUM" in name}
-    return types, list(bpy.types.TOPBAR_MT_file_import._dyn_ui_initialize()), set(dir(bpy.types.Scene))
+    menus = [list(menu._dyn_ui_initialize()) for menu in (bpy.types.TOPBAR_MT_file_import, bpy.types.VIEW3D_MT_add)]
+    return types, menus, set(dir(bpy.types.Scene)), thumbnails._pictures
 
 
 def test_register_and_unregister_leave_nothing_behind():
@@ -27,6 +28,8 @@ def test_register_and_unregister_leave_nothing_behind():
         phorhum_blender.register()
         assert bpy.types.PHORHUM_PT_main.bl_category == "PHORHUM"
         assert bpy.context.scene.phorhum.resolution == 256
+        for menu in (bpy.types.TOPBAR_MT_file_import, bpy.types.VIEW3D_MT_add):
+            assert panel.draw_menu_entry in menu._dyn_ui_initialize()
         phorhum_blender.unregister()
     assert registered() == before
 
@@ -40,10 +43,32 @@ def test_every_property_is_registered(blender):
 
 
 def test_polls_in_background(blender):
-    for name in ("reconstruct", "open_photo"):
-        assert getattr(bpy.ops.phorhum, name).poll()
-    for name in ("reconstruct_again", "cancel", "download_detector"):
-        assert not getattr(bpy.ops.phorhum, name).poll()
+    may = {name: getattr(bpy.ops.phorhum, name).poll() for name in dir(bpy.ops.phorhum)}
+    never = {"reconstruct_again", "restore_settings", "find_people", "cancel", "download_detector", "free_memory"}
+    never |= {"show", "toggle_light_rig", "bake_texture", "decimate", "remesh", "add_rig", "export_person"}  # no person
+    assert {name for name, yes in may.items() if not yes} == never
+    assert {"reconstruct", "open_photo", "choose_person", "find_devices", "copy_log", "copy_diagnosis"} <= set(may)
+
+
+def test_every_property_has_a_tooltip(blender):
+    for cls in registration.CLASSES:
+        if not issubclass(cls, bpy.types.Operator | bpy.types.PropertyGroup | bpy.types.AddonPreferences):
+            continue
+        rna = cls.bl_rna
+        if issubclass(cls, bpy.types.Operator):
+            rna = getattr(bpy.ops.phorhum, cls.bl_idname.partition(".")[2]).get_rna_type()
+            assert rna.description, cls
+        for name in cls.__annotations__:
+            assert rna.properties[name].is_hidden or rna.properties[name].description, (cls, name)
+
+
+def test_the_command_is_registered_with_its_name(monkeypatch):
+    told = []
+    monkeypatch.setattr(bpy.utils, "register_cli_command", lambda name, run: told.append((name, run)))
+    monkeypatch.setattr(bpy.utils, "unregister_cli_command", lambda handle: told.append(handle))
+    phorhum_blender.register()
+    phorhum_blender.unregister()
+    assert told == [("phorhum", command.main), None]
 
 
 def test_class_names_follow_blenders_rules():

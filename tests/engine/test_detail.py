@@ -12,7 +12,7 @@ cv2 = pytest.importorskip("cv2")
 from phorhum_blender.engine import detail  # noqa: E402
 from phorhum_blender.engine.detail import add_photo_detail, border_distance, depth_map, photo_weights  # noqa: E402
 from phorhum_blender.engine.export import linear_to_srgb  # noqa: E402
-from phorhum_blender.engine.model.phorhum import srgb_to_linear  # noqa: E402
+from phorhum_blender.engine.model.first_light import srgb_to_linear  # noqa: E402
 from phorhum_blender.engine.surface import extract_surface  # noqa: E402
 
 SIZE, DISTANCE, RADIUS = 384, 4.0, 0.7

@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file
 from phorhum_blender.engine.errors import UserError
 from phorhum_blender.engine.model import ModelConfig, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, dense_maps
-from phorhum_blender.engine.model.phorhum import srgb_to_linear
+from phorhum_blender.engine.model.first_light import srgb_to_linear
 
 TINY = ModelConfig(
     image_size=64,

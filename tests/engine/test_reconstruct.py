@@ -169,6 +169,22 @@ def test_cancelling_leaves_the_reconstructor_usable(reconstructor, photo_path):
 
 
 @needs_weights
+def test_the_people_to_choose_from_are_found(reconstructor, photo_path):
+    told = []
+    people = reconstructor.find_people(Request(photo=photo_path), lambda *news: told.append(news))
+    np.testing.assert_array_equal(people.boxes, [[90, 30, 211, 371]])  # the alpha cuts the figure out
+    assert people.thumbnails.shape[0] == 1 and people.thumbnails[0, ..., 3].any()
+    assert [stage for stage, _ in told] == ["Reading photo", "Finding people"]
+
+
+@needs_weights
+def test_nobody_to_choose_from_is_one_sentence(reconstructor, tmp_path):
+    Image.new("RGB", (200, 200), (90, 120, 90)).save(tmp_path / "lawn.png")
+    with pytest.raises(UserError, match="No person was found"):
+        reconstructor.find_people(Request(photo=str(tmp_path / "lawn.png")))
+
+
+@needs_weights
 @pytest.mark.parametrize("change", [{"resolution": 4}, {"resolution": 4096}, {"height": 0.0}, {"photo": ""}])
 def test_impossible_requests_are_refused(reconstructor, photo_path, change):
     with pytest.raises(UserError):
@@ -240,7 +256,8 @@ def test_the_core_lies_in_the_middle_of_the_two_depth_maps():
     features = torch.zeros(1, DENSE_CHANNELS + 4, 16, 16)
     features[:, 0] = 5.0  # sure of a person
     features[:, 1], features[:, 2] = 0.2, -0.1
-    encoding = Encoding(torch.zeros(1, 4, 32, 32), features, torch.zeros(1, 4))
+    rest = torch.zeros(1, 4), torch.zeros(1, 21, 3), torch.zeros(1, 21, 4, 4), torch.zeros(1, 16, 16, 16)
+    encoding = Encoding(torch.zeros(1, 4, 32, 32), features, *rest)
     z = torch.tensor([0.05, 0.05 + 0.15 * CORE_SHARE, 0.2, -0.1, 0.6])
     away = core_distance(encoding, torch.stack([torch.zeros(5), torch.zeros(5), z], 1), 4.0)
     assert away[0] < 0 and away[1].abs() < 1e-6

@@ -78,12 +78,27 @@ class Reconstructor:
         elif behaviour != "good":
             raise AssertionError(f"unknown behaviour {behaviour}")
         report = {"made": type(self).made, "resolution": request.resolution, "photo_detail": request.photo_detail}
+        report |= {"seconds": {"Finding surface": 0.5, "all": 1.0}, "peak_memory_mb": 100.0}
         if behaviour == "noisy":
             report["warnings"] = ["The photo is blurred."]
         return octahedron(report)
+
+    def find_people(self, request, progress):
+        from phorhum_blender.engine.contracts import People
+        from phorhum_blender.engine.errors import UserError
+
+        progress("Finding people", 0.2)
+        if os.path.basename(request.photo).startswith("nobody"):
+            raise UserError("No person was found.", "Choose another photo.")
+        boxes = np.array([[10, 20, 110, 320], [200, 30, 260, 230]], np.float32)
+        thumbnails = np.full((2, 128, 128, 4), 255, np.uint8)
+        return People(boxes, thumbnails, thumbnails[0])
 
 
 def install():
     module = types.ModuleType("phorhum_blender.engine.reconstruct")
     module.Reconstructor = Reconstructor
     sys.modules[module.__name__] = module
+    devices = types.ModuleType("phorhum_blender.engine.devices")
+    devices.available_devices = lambda: ["cpu", "cuda"]
+    sys.modules[devices.__name__] = devices

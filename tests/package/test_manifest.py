@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from build_addon import PLATFORMS, PYTHONS, vendor_requirements
 
 TARGETS = [pair for pair in itertools.product(PLATFORMS, PYTHONS) if pair != ("macos-x64", "3.13")]
-BLENDERS_OWN = {"bpy", "bpy_extras", "mathutils", "numpy"}
+BLENDERS_OWN = {"bl_operators", "bl_ui", "bpy", "bpy_extras", "mathutils", "numpy"}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def test_listed_name_has_no_blender_in_it(manifest: dict) -> None:
 
 
 def test_permissions_are_those_that_the_code_uses(manifest: dict) -> None:
-    assert set(manifest["permissions"]) == {"files", "network"}
+    assert set(manifest["permissions"]) == {"files", "network", "clipboard"}
 
 
 @pytest.mark.parametrize("platform, python", TARGETS)

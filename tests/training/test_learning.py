@@ -12,7 +12,8 @@ import trimesh
 
 from phorhum_blender.engine.model import PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, Encoding
-from training.cache import Placed, load_sample, make_sample
+from phorhum_blender.engine.skeleton import BONES, JOINTS
+from training.cache import Placed, gather, lay_out, load_sample, make_sample
 from training.dataset import Photos, make_photo, mirror
 from training.light import environment_sh, irradiance, load_environments, sh_basis, to_linear, to_srgb
 from training.losses import WEIGHTS, map_losses
@@ -29,9 +30,10 @@ def ellipsoid_person(rng, axes):
     subject = Subject(
         "ellipsoid", "valid", vertices.astype(np.float32), faces, np.zeros((1, 2), np.float32), np.zeros_like(faces),
         np.zeros(len(faces), int), (blue,), np.zeros((len(vertices), 4), int), np.zeros((len(vertices), 4)),
-        np.zeros((1, 3)), np.zeros((1, 3)), np.array([-1]), ("root",),
+        np.zeros((1, 3)), np.zeros((1, 3)), np.array([-1]), ("Hips",),
     )  # fmt: skip
-    return Placed(subject, vertices, 4.0, 1.0)
+    joints = np.linspace(-1, 1, len(JOINTS))[:, None] * np.array(axes) * 0.9  # somewhere within
+    return Placed(subject, vertices, 4.0, 1.0, joints)
 
 
 def write_samples(folder, count, seed):
@@ -184,10 +186,16 @@ def test_perfect_maps_have_no_loss(samples, assets):
             value = torch.logit(value.clamp(1e-6, 1 - 1e-6))
         features[:, start : start + channels] = value
         start += channels
-    losses = map_losses(Encoding(batch["image"], features, torch.zeros(1, 4)), batch)
+    rest = (
+        torch.zeros(1, 4),
+        torch.zeros(1, len(JOINTS), 3),
+        torch.zeros(1, len(JOINTS), 32, 32),
+        torch.zeros(1, len(BONES), 64, 64),
+    )
+    losses = map_losses(Encoding(batch["image"], features, *rest), batch)
     assert all(value.item() < 1e-5 for value in losses.values())
     features[:, 1] += 0.02  # two hundredths of a unit in front
-    worse = map_losses(Encoding(batch["image"], features, torch.zeros(1, 4)), batch)
+    worse = map_losses(Encoding(batch["image"], features, *rest), batch)
     assert worse["front"].item() == pytest.approx(0.02, abs=1e-4)
     assert worse["depth_cm"].item() == pytest.approx(1.0, abs=0.01)  # mean of front (2 cm) and back (0)
     assert worse["relief"].item() < 1e-5
@@ -216,7 +224,7 @@ def test_training_learns_depth_and_resumes(samples, assets, tmp_path):
     before, after = (entry for entry in log if "held_out" in entry)
     assert before["step"] == 5 and after["step"] == 60
     assert after["held_out"]["depth_cm"] < 0.8 * before["held_out"]["depth_cm"]
-    assert set(after["held_out"]) == {*WEIGHTS, "depth_cm", "point_iou"}
+    assert set(after["held_out"]) == {*WEIGHTS, "depth_cm", "joint_cm", "point_iou"}
     PhorhumModel.load(tmp_path / "run" / "weights.safetensors")
     assert len(list((tmp_path / "run" / "progress").glob("*.png"))) == 2
 
@@ -257,3 +265,28 @@ def test_what_is_held_out_is_never_trained_on(shared_dir):
         list((assets / "rocketbox").glob("*.npz"))
     )
     assert min(groups.values()) >= 9
+
+
+def test_gathering_and_laying_out_changes_nothing(samples):
+    sample = first(samples)
+    back = lay_out(gather(sample), len(sample["hit"]))
+    assert set(back) == set(sample)
+    for key in sample:
+        np.testing.assert_array_equal(back[key], sample[key])
+
+
+@pytest.mark.parametrize("size", [64, 128])
+def test_small_samples_are_kept_in_memory_and_are_the_same(samples, assets, size):
+    photos = Photos(samples, assets, size)
+    path = sorted(samples.glob("*.npz"))[0]
+    read, kept = photos.load(path), photos.load(path)
+    assert path in photos.kept and len(read["hit"]) == size
+    for key in read:
+        np.testing.assert_array_equal(kept[key], read[key])
+
+
+def test_a_mirrored_person_has_his_sides_exchanged(samples):
+    sample = first(samples)
+    mirrored = mirror(sample)
+    left, right = JOINTS.index("l_wrist"), JOINTS.index("r_wrist")
+    np.testing.assert_allclose(mirrored["joints"][left], sample["joints"][right] * [-1, 1, 1])

@@ -6,12 +6,22 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from phorhum_blender.engine.camera import project
 from phorhum_blender.engine.model import Encoding, ModelConfig, PhorhumModel
-from training.losses import WEIGHTS, compute_losses, field_losses, point_iou, shading_losses, total
+from training.losses import (
+    WEIGHTS,
+    blots,
+    compute_losses,
+    field_losses,
+    point_iou,
+    shading_losses,
+    skeleton_losses,
+    total,
+)
 from training.train import loss_weights
 
 RADIUS = 0.5
-CODE = Encoding(torch.zeros(2, 4, 8, 8), torch.zeros(2, 60, 4, 4), torch.zeros(2, 4))
+CODE = Encoding(*(torch.zeros(2, *shape) for shape in ((4, 8, 8), (60, 4, 4), (4,), (21, 3), (21, 4, 4), (16, 4, 4))))
 
 
 class Ball:
@@ -46,6 +56,40 @@ def batch():
         "camera": torch.tensor([[4.0, 1.0], [3.0, 1.0]]),
         "back_albedo": torch.ones(2),
     }
+
+
+@pytest.fixture
+def skeleton():
+    """Joints that are right, and the part that is seen known for sure at every pixel."""
+    generator = torch.Generator().manual_seed(4)
+    joints = torch.rand(2, 21, 3, generator=generator) - 0.5
+    camera = torch.tensor([[4.0, 1.0], [3.0, 1.0]])
+    part = torch.randint(0, 16, (2, 1, 4, 4), generator=generator)
+    seen = torch.cat([project(joints, camera[:, :1]), joints[..., 2:]], -1)
+    certain = 50 * torch.nn.functional.one_hot(part[:, 0], 16).permute(0, 3, 1, 2).float()
+    batch = {"joints": joints, "camera": camera, "part": part.float(), "weight": torch.ones(2, 1, 4, 4)}
+    return CODE._replace(joints=seen, heat=blots(seen[..., :2], 4).unflatten(2, (4, 4)), parts=certain), batch
+
+
+def test_the_true_skeleton_has_no_loss(skeleton):
+    encoding, batch = skeleton
+    assert all(value.item() < 1e-6 for value in skeleton_losses(encoding, batch).values())
+
+
+def test_a_joint_too_near_is_told_in_depth_alone(skeleton):
+    encoding, batch = skeleton
+    near = encoding._replace(joints=encoding.joints + torch.tensor([0, 0, 0.1]))
+    losses = {name: value.item() for name, value in skeleton_losses(near, batch).items()}
+    assert losses["joint_depth"] == pytest.approx(0.1, abs=1e-5) and losses["joint_cm"] == pytest.approx(10, abs=1e-3)
+    assert losses["joints"] < 1e-6 and losses["parts"] < 1e-6
+
+
+def test_a_wrong_part_counts_only_where_the_person_is(skeleton):
+    encoding, batch = skeleton
+    wrong = encoding._replace(parts=encoding.parts.roll(1, 1))
+    assert skeleton_losses(wrong, batch)["parts"].item() == pytest.approx(50, abs=1e-3)
+    nobody = {**batch, "weight": torch.zeros(2, 1, 4, 4)}
+    assert skeleton_losses(wrong, nobody)["parts"].item() == 0
 
 
 def losses_of(field, batch):
@@ -127,7 +171,7 @@ def test_losses_of_a_batch_are_means_over_its_pictures():
     batch = random_batch(4)
     whole = compute_losses(model, batch)
     halves = [compute_losses(model, {k: v[s] for k, v in batch.items()}) for s in (slice(0, 1), slice(1, 4))]
-    assert set(whole) == {*WEIGHTS, "depth_cm", "point_iou"} - {"perceived_albedo", "perceived_shaded"}
+    assert set(whole) == {*WEIGHTS, "depth_cm", "joint_cm", "point_iou"} - {"perceived_albedo", "perceived_shaded"}
     for name, value in whole.items():
         torch.testing.assert_close(value, halves[0][name] / 4 + halves[1][name] * 3 / 4, rtol=1e-4, atol=1e-6)
 
@@ -139,6 +183,7 @@ def random_batch(count):
     batch |= {"image": rand(count, 4, 64, 64), "mask": rand(count, 1, 32, 32)}
     batch |= {"front": rand(count, 1, 32, 32), "back": -rand(count, 1, 32, 32)}
     batch["weight"] = (rand(count, 1, 32, 32) < torch.linspace(0.1, 0.9, count).view(-1, 1, 1, 1)).float()
+    batch |= {"joints": rand(count, 21, 3) - 0.5, "part": torch.randint(16, (count, 1, 32, 32)).float()}
     batch |= {"points": rand(count, 50, 3) - 0.5, "distance": rand(count, 50) - 0.5}
     for name in ("surface", "off_surface", "surface_normal", "shaded_normal", "sphere_normal"):
         batch[name] = torch.nn.functional.normalize(rand(count, 200, 3) - 0.5, dim=-1)

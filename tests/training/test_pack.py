@@ -422,7 +422,7 @@ def test_a_real_person_looks_the_same(real):
     )  # fmt: skip
     pose = load_poses(real)[0]
     one, other = (
-        cache.make_sample(cache.place(s, cache.pose_subject(s, pose), 20.0), np.random.default_rng(0))
+        cache.make_sample(cache.place(s, *cache.pose_subject(s, pose), 20.0), np.random.default_rng(0))
         for s in (true, back)
     )
     shared = np.intersect1d(one["pixel"][one["hit"]], other["pixel"][other["hit"]])

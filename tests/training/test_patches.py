@@ -62,7 +62,9 @@ def patches_of_all(_):
     return torch.stack([x, y], -1)
 
 
-ENCODING = Encoding(torch.zeros(1, 4, 8, 8), torch.zeros(1, 60, 4, 4), torch.zeros(1, 4))
+ENCODING = Encoding(
+    *(torch.zeros(1, *shape) for shape in ((4, 8, 8), (60, 4, 4), (4,), (21, 3), (21, 4, 4), (16, 4, 4)))
+)
 
 
 def test_the_rays_of_a_window_go_through_its_pixels():

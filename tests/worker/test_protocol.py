@@ -11,6 +11,8 @@ from phorhum_blender.worker.protocol import MAX_LINE, Command, Event, ProtocolEr
 
 MESSAGES = [
     Command("reconstruct", 3, {"photo": "Größe\n.jpg", "box": [1.5, 2, 3, 4]}, "/tmp/x/3.npz"),
+    Command("find_people", 4, {"photo": "a.jpg"}, "/tmp/x/4.npz"),
+    Command("devices", 5),
     Command("cancel", 3),
     Command("shutdown"),
     Event("stage", 3, text="Finding surface"),
@@ -35,6 +37,7 @@ GARBAGE = [
     b"\xff\xfe\n",
     b"[" * 100_000,
     b'{"kind": "stage", "KINDS": []}',
+    b'{"kind": "cancel", "JOBS": []}',
     b'{"kind": "stage", "surprise": 1}',
     b'{"kind": "explode"}',
     b'{"job": 1}',

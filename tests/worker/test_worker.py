@@ -99,6 +99,40 @@ def test_other_weights_make_another_engine(client, tmp_path):
     assert made == [1, 1, 2]
 
 
+def test_a_search_for_people_brings_boxes_and_thumbnails(client):
+    job = client.find_people(Request("good.jpg"))
+    events = []
+    assert job.wait(events.append).kind == "done"
+    assert "Finding people" in [event.text for event in events]
+    people = job.load_people()
+    np.testing.assert_array_equal(people.boxes, [[10, 20, 110, 320], [200, 30, 260, 230]])
+    assert people.thumbnails.shape == (2, 128, 128, 4) and people.photo.dtype == np.uint8
+    assert os.listdir(client._child.folder) == []
+
+
+def test_a_search_that_finds_nobody_is_the_users_error(client):
+    outcome = client.find_people(Request("nobody.jpg")).wait()
+    assert (outcome.kind, outcome.cause) == ("error", "user") and "No person was found" in outcome.text
+
+
+def test_the_search_and_the_reconstruction_share_one_engine(client):
+    client.find_people(Request("good.jpg")).wait()
+    job, _ = run(client, "good")
+    assert job.load_result().report["made"] == 1
+
+
+def test_the_engine_tells_its_devices(client):
+    assert client.ask_devices().wait().text == "cpu cuda"
+
+
+def test_running_tells_whether_memory_is_held(client):
+    assert not client.running
+    client.start()
+    assert client.running
+    client.stop()
+    assert not client.running
+
+
 def test_start_warms_up_ahead(client):
     client.start()
     pid = client._child.process.pid
@@ -196,7 +230,7 @@ def test_a_worker_that_dies_by_itself_is_the_same_error(client):
 
 def test_one_job_at_a_time(client):
     job = client.submit(Request("slow.jpg"))
-    with pytest.raises(UserError, match="already running"):
+    with pytest.raises(UserError, match="already at work"):
         client.submit(Request("good.jpg"))
     job.cancel()
     job.wait()

@@ -7,15 +7,18 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import bpy
+import numpy as np
 
 from ...engine.contracts import PhotoCamera, Request, Result
 from .camera import add_background, make_camera
 from .created import Created
-from .light_rig import WORLD_KEY, make_light_rig, may_replace
+from .light_rig import light_rig_of, make_light_rig, switch_on
 from .material import make_material, show_colours_in_solid_views
 from .mesh import make_mesh
+from .space import to_blender
 
 REQUEST_KEY = "phorhum_request"  # property of the mesh object: the request as JSON, to make the same object again
+JOINTS_KEY = "phorhum_joints"  # property of the mesh object: its joints in its own Blender axes, 63 numbers, metres
 
 
 @dataclass(frozen=True)
@@ -47,7 +50,7 @@ def build(context: bpy.types.Context, result: Result, request: Request) -> Built
         context.scene.collection.children.link(collection)
     # From here on nothing is made, only referred to: the steps that could fail are behind us.
     remarks = [] if has_background else ["Blender cannot show this photo behind the camera."]
-    remarks += _light_scene(context.scene, rig)
+    remarks += switch_on(context.scene, rig)
     _look_through(context.scene, camera, result.camera)
     _make_active(context, person)
     show_colours_in_solid_views(context)
@@ -67,7 +70,7 @@ def stored_request(thing: bpy.types.Object | None) -> Request | None:
 def hide_reconstruction(person: bpy.types.Object) -> None:
     """Switches off the collection in which ``person`` was made, with its camera and lamps; nothing is deleted."""
     for collection in person.users_collection:
-        if any(WORLD_KEY in child for child in collection.children):
+        if light_rig_of(collection):
             collection.hide_viewport = collection.hide_render = True
 
 
@@ -76,6 +79,8 @@ def _make_person(created: Created, name: str, result: Result, request: Request) 
     mesh.materials.append(make_material(created, name, result.albedo))
     person = created.add(bpy.data.objects.new(name, mesh))
     person[REQUEST_KEY] = json.dumps(request.to_json())
+    if np.isfinite(result.joints).all():
+        person[JOINTS_KEY] = to_blender(result.joints).ravel().tolist()
     return person
 
 
@@ -89,22 +94,6 @@ def _make_active(context: bpy.types.Context, person: bpy.types.Object) -> None:
         other.select_set(False)
     person.select_set(True)
     context.view_layer.objects.active = person
-
-
-def _light_scene(scene: bpy.types.Scene, rig: bpy.types.Collection) -> list[str]:
-    """Makes ``rig`` light the scene as far as no work of the user is lost. Returns remarks."""
-    remarks = []
-    earlier = [c for c in scene.collection.children_recursive if WORLD_KEY in c and c != rig and not c.hide_render]
-    for collection in earlier:
-        collection.hide_viewport = collection.hide_render = True  # two rigs would add up and light both persons wrongly
-    if earlier:
-        remarks.append("Light rigs of earlier reconstructions were hidden.")
-    world = rig[WORLD_KEY]
-    if may_replace(scene.world):
-        scene.world = world
-    else:
-        remarks.append(f'The scene keeps its own world; choose "{world.name}" for the ambient light of the photo.')
-    return remarks
 
 
 def _look_through(scene: bpy.types.Scene, camera: bpy.types.Object, photo: PhotoCamera) -> None:

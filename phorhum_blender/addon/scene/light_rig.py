@@ -60,6 +60,35 @@ def _make_world(created: Created, name: str, ambient: tuple[float, float, float]
     return world
 
 
+def light_rig_of(collection: bpy.types.Collection) -> bpy.types.Collection | None:
+    """The light rig in the ``collection`` of a reconstruction."""
+    return next((child for child in collection.children if WORLD_KEY in child), None)
+
+
+def switch_on(scene: bpy.types.Scene, rig: bpy.types.Collection) -> list[str]:
+    """Makes ``rig`` light the scene as far as no work of the user is lost. Returns remarks."""
+    remarks = []
+    earlier = [c for c in scene.collection.children_recursive if WORLD_KEY in c and c != rig and not c.hide_render]
+    for collection in earlier:
+        collection.hide_viewport = collection.hide_render = True  # two rigs would add up and light both persons wrongly
+    if earlier:
+        remarks.append("Light rigs of earlier reconstructions were hidden.")
+    rig.hide_viewport = rig.hide_render = False
+    world = rig[WORLD_KEY]
+    if may_replace(scene.world):
+        scene.world = world
+    else:
+        remarks.append(f'The scene keeps its own world; choose "{world.name}" for the ambient light of the photo.')
+    return remarks
+
+
+def switch_off(scene: bpy.types.Scene, rig: bpy.types.Collection) -> None:
+    """The lamps of ``rig`` are hidden, and the scene has no world where it had that of ``rig``."""
+    rig.hide_viewport = rig.hide_render = True
+    if scene.world == rig[WORLD_KEY]:
+        scene.world = None
+
+
 def may_replace(world: bpy.types.World | None) -> bool:
     """True where the scene has no world, an untouched factory one, or the world of an earlier reconstruction."""
     return world is None or _is_of_a_rig(world) or _is_factory_default(world)

@@ -16,12 +16,14 @@ from torch.nn import functional as F
 
 from ..skeleton import BONES, JOINTS
 from .config import ModelConfig
+from .first_light import HARMONICS, first_light
 
 # name -> channels of the supervised maps, in the order in which they stand at the front of the feature map
 DENSE_MAPS = {"mask": 1, "front": 1, "back": 1, "normal": 3, "normal_back": 3, "albedo": 3, "albedo_back": 3}
 DENSE_CHANNELS = sum(DENSE_MAPS.values())
 SLOPE = 0.1
 BONE_RADIUS = 0.12  # crop units: how far a bone is felt in the picture
+JOINT_FEATURES = 16  # of what is seen at each joint
 
 
 class Encoding(NamedTuple):
@@ -31,6 +33,7 @@ class Encoding(NamedTuple):
     features: torch.Tensor  # (B, DENSE_CHANNELS + features, S/2, S/2)
     illumination: torch.Tensor  # (B, L)
     joints: torch.Tensor  # (B, 21, 3) of engine.skeleton: x right, y up in the picture, -1..1, and z in crop units
+    heat: torch.Tensor  # (B, 21, S/4, S/4) logits of each joint's place
     parts: torch.Tensor  # (B, 16, S/2, S/2) logits of the bone that moves what is seen
 
     def float(self) -> Encoding:
@@ -68,29 +71,32 @@ class SkeletonHead(nn.Module):
 
     The place is the mean over a map of probabilities, the depth the mean of a second map under the same probabilities
     (integral regression; Sun et al., ECCV 2018). Which depth goes with which outline depends on the whole body, so a
-    small network looks at all joints and at the bottleneck and corrects them.
+    small network looks at all joints, at what is seen at each, and at the bottleneck, and corrects them.
     """
 
     def __init__(self, width: int, bottleneck: int, hidden: int):
         super().__init__()
-        self.maps = nn.Conv2d(width, 2 * len(JOINTS), 1)
+        count = len(JOINTS)
+        self.maps = nn.Conv2d(width, 2 * count + JOINT_FEATURES, 1)
         self.together = nn.Sequential(
-            nn.Linear(3 * len(JOINTS) + bottleneck, hidden),
+            nn.Linear((3 + JOINT_FEATURES) * count + bottleneck, hidden),
             nn.SiLU(),
             nn.Linear(hidden, hidden),
             nn.SiLU(),
-            nn.Linear(hidden, 3 * len(JOINTS)),
+            nn.Linear(hidden, 3 * count),
         )
 
-    def forward(self, x: torch.Tensor, bottleneck: torch.Tensor) -> torch.Tensor:
-        """``x`` (B, width, h, w), ``bottleneck`` (B, C) -> joints (B, 21, 3) as in :class:`Encoding`."""
-        maps = self.maps(x).float().flatten(2)
-        heat, depth = maps.split(len(JOINTS), 1)
+    def forward(self, x: torch.Tensor, bottleneck: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        """``x`` (B, width, h, w), ``bottleneck`` (B, C) -> joints (B, 21, 3) and heat (B, 21, h, w) as in
+        :class:`Encoding`."""
+        maps = self.maps(x)
+        heat, depth, seen = maps.float().flatten(2).split([len(JOINTS), len(JOINTS), JOINT_FEATURES], 1)
         chance = heat.softmax(-1)
         values = [*picture_coordinates(x.shape[-1], depth).flatten(1), depth]
         first = torch.stack([(chance * value).sum(-1) for value in values], -1)
-        correction = self.together(torch.cat([first.flatten(1), bottleneck], 1))
-        return first + correction.float().unflatten(1, (-1, 3))
+        at_joints = torch.einsum("bjp,bcp->bjc", chance, seen)
+        everything = torch.cat([first.flatten(1), at_joints.flatten(1), bottleneck], 1)
+        return first + self.together(everything).float().unflatten(1, (-1, 3)), maps[:, : len(JOINTS)]
 
 
 def bone_depths(joints: torch.Tensor, size: int) -> tuple[torch.Tensor, torch.Tensor]:
@@ -126,7 +132,7 @@ class FeatureExtractor(nn.Module):
         self.parts = nn.Conv2d(up_widths[0], 2 * len(BONES), 1)  # of the visible side, of the far side
         self.head = nn.Conv2d(up_widths[0], DENSE_CHANNELS + config.features, 1)
         self.illumination = nn.Sequential(
-            nn.Linear(widths[-1], 128), nn.LeakyReLU(SLOPE), nn.Linear(128, config.illumination)
+            nn.Linear(widths[-1] + 3 * HARMONICS, 128), nn.LeakyReLU(SLOPE), nn.Linear(128, config.illumination)
         )
         self._initialise()
 
@@ -160,12 +166,14 @@ class FeatureExtractor(nn.Module):
         bottleneck = x.mean((2, 3))
         for level in reversed(range(1, len(skips))):
             x = self._up(level, x, skips)
-        joints = self.skeleton(x, bottleneck)
+        joints, heat = self.skeleton(x, bottleneck)
         x = x + self.skeleton_lateral(torch.cat(bone_depths(joints, size // 4), 1))
         x = F.leaky_relu(self._up(0, x, skips), SLOPE)
         parts = self.parts(x)
         features = _upon_the_skeleton(self.head(x), parts, bone_depths(joints, size // 2)[0])
-        return Encoding(image, features, self.illumination(bottleneck), joints, parts[:, : len(BONES)])
+        light = first_light(image, dense_maps(features)).flatten(1)
+        illumination = self.illumination(torch.cat([bottleneck, light.to(bottleneck.dtype)], 1))
+        return Encoding(image, features, illumination, joints, heat, parts[:, : len(BONES)])
 
     def _up(self, level: int, x: torch.Tensor, skips: list[torch.Tensor]) -> torch.Tensor:
         x = F.interpolate(self.narrow[level](x), scale_factor=2, mode="bilinear", align_corners=False)

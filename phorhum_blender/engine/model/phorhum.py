@@ -14,6 +14,7 @@ from torch import nn
 from ..errors import UserError
 from .config import ModelConfig
 from .feature_extractor import Encoding, FeatureExtractor
+from .first_light import srgb_to_linear
 from .shading_network import ShadingNetwork
 from .surface_field import SurfaceField
 
@@ -87,8 +88,3 @@ def tensor_sha256(tensors: dict[str, torch.Tensor]) -> str:
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
         digest.update(tensor.reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
-
-
-def srgb_to_linear(x: torch.Tensor) -> torch.Tensor:
-    """sRGB-encoded 0..1 to linear 0..1 (IEC 61966-2-1)."""
-    return torch.where(x <= 0.04045, x / 12.92, ((x.clamp(min=0.04045) + 0.055) / 1.055) ** 2.4)

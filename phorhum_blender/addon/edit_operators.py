@@ -1,0 +1,260 @@
+"""What can be done with a person that stands in the scene: looks, light, texture, fewer faces, rig, export."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, ClassVar
+
+import bpy
+from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
+
+from ..engine.errors import UserError
+from .job import log_bug
+from .scene.decimate import decimate, triangle_count
+from .scene.export import EXPORTERS, export_person
+from .scene.light_rig import light_rig_of, switch_off, switch_on
+from .scene.look import LOOKS, show, texture_of
+from .scene.person import find_person, has_joints
+from .scene.remesh import QUAD, VOXEL, remesh
+from .scene.rig import add_rig, rig_of
+from .scene.texture import bake_texture
+
+NO_PERSON = "Select a person that was reconstructed from a photo"
+NO_JOINTS = "This person has no joints: it was made by an older version; reconstruct it again"
+
+
+def why_not(context: bpy.types.Context) -> str:
+    """Why nothing can be done with the active object, "" where it is a person that can be worked on."""
+    person = find_person(context.object)
+    if person is None:
+        return NO_PERSON
+    if context.mode not in {"OBJECT", "POSE"}:
+        return "Leave the editing of the person first"
+    if not person.visible_get():
+        return "Unhide the person first"
+    return "" if person.library is None else "The person belongs to another file"
+
+
+class _OnPerson:
+    """Mixin: an operator on the active person; ``change`` does it and returns the line that tells the user."""
+
+    in_pose_mode: ClassVar = False  # whether it works while the rig is being posed; else pose mode is left
+    report: Any  # from bpy.types.Operator
+    poll_message_set: Any
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        reason = cls.why_not(context)
+        if reason:
+            cls.poll_message_set(reason)
+        return not reason
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        return why_not(context)
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
+        raise NotImplementedError
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        try:
+            if context.mode == "POSE" and not self.in_pose_mode:
+                bpy.ops.object.mode_set(mode="OBJECT")
+            line = self.change(context, find_person(context.object))
+        except Exception as error:
+            self.report({"ERROR"}, str(error) if isinstance(error, UserError) else log_bug(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, line)
+        return {"FINISHED"}
+
+
+class PHORHUM_OT_show(_OnPerson, bpy.types.Operator):
+    """Show the person in the albedo under the scene's light, in the photo's own light, or with its texture"""
+
+    bl_idname = "phorhum.show"
+    bl_label = "Show"
+    bl_options = {"REGISTER", "UNDO"}
+    in_pose_mode = True
+
+    look: EnumProperty(
+        name="Look",
+        description="What of the person's colours is shown",
+        items=[
+            (LOOKS[0], "Albedo", "The person's own colour, lit by the scene"),
+            (LOOKS[1], "Shaded", "The colour with the photo's light in it; the scene's light has no effect"),
+            (LOOKS[2], "Texture", "The baked texture, lit by the scene"),
+        ],
+    )
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
+        show(person, self.look)
+        return f"The person shows: {self.look}"
+
+
+class PHORHUM_OT_toggle_light_rig(_OnPerson, bpy.types.Operator):
+    """Switch the lamps and the ambient world that imitate the photo's light on or off"""
+
+    bl_idname = "phorhum.toggle_light_rig"
+    bl_label = "Light Rig"
+    bl_options = {"REGISTER", "UNDO"}
+    in_pose_mode = True
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        reason = why_not(context)
+        if not reason and light_rig(find_person(context.object)) is None:
+            return "The person's light rig was deleted"
+        return reason
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
+        rig = light_rig(person)
+        assert rig is not None  # what poll asks for
+        if rig.hide_render:
+            return " ".join(["The light rig is on.", *switch_on(context.scene, rig)])
+        switch_off(context.scene, rig)
+        return "The light rig is off."
+
+
+class PHORHUM_OT_bake_texture(_OnPerson, bpy.types.Operator):
+    """Unwrap the person, unless it has a UV map already, and turn its albedo into an image"""
+
+    bl_idname = "phorhum.bake_texture"
+    bl_label = "Bake Texture"
+    bl_options = {"REGISTER", "UNDO"}
+
+    size: EnumProperty(
+        name="Size",
+        description="Width and height of the image",
+        items=[(str(n), f"{n} px", f"{n} x {n} pixels") for n in (1024, 2048, 4096)],
+        default="2048",
+    )
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
+        image = bake_texture(context, person, int(self.size))
+        return f'Baked "{image.name}", {self.size} x {self.size} pixels'
+
+
+class PHORHUM_OT_decimate(_OnPerson, bpy.types.Operator):
+    """Show the person with fewer triangles, by a modifier that can be changed or removed"""
+
+    bl_idname = "phorhum.decimate"
+    bl_label = "Decimate"
+    bl_options = {"REGISTER", "UNDO"}
+    in_pose_mode = True
+
+    triangles: IntProperty(
+        name="Triangles",
+        description="About how many triangles to keep; as many as there are takes the modifier away",
+        default=20000,
+        min=100,
+        soft_max=200000,
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self)
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
+        decimate(person, self.triangles)
+        return f"About {min(self.triangles, triangle_count(person.data)):,} triangles"
+
+
+class PHORHUM_OT_remesh(_OnPerson, bpy.types.Operator):
+    """Lay a new, even surface over the person and carry the colours and the rig over. The old one is hidden"""
+
+    bl_idname = "phorhum.remesh"
+    bl_label = "Remesh"
+    bl_options = {"REGISTER", "UNDO"}
+
+    kind: EnumProperty(
+        name="Kind",
+        description="What the new surface is made of",
+        items=[
+            (QUAD, "Quads", "Quads that follow the shape; takes some seconds"),
+            (VOXEL, "Voxels", "Squares of one size; quick, and closes every gap"),
+        ],
+    )
+    quads: IntProperty(name="Quads", description="About how many", default=10000, min=500, soft_max=50000)
+    voxel: FloatProperty(
+        name="Voxel", description="Edge of a voxel", default=0.01, min=0.002, max=0.1, unit="LENGTH", precision=4
+    )
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_props_dialog(self)
+
+    def draw(self, context: bpy.types.Context) -> None:
+        self.layout.use_property_split = True
+        self.layout.prop(self, "kind")
+        self.layout.prop(self, "quads" if self.kind == QUAD else "voxel")
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
+        made = remesh(context, person, self.kind, self.quads if self.kind == QUAD else self.voxel)
+        return f"{len(made.data.polygons):,} faces; the person as it was is hidden"
+
+
+class PHORHUM_OT_add_rig(_OnPerson, bpy.types.Operator):
+    """Put an armature into the person and bind the surface to it"""
+
+    bl_idname = "phorhum.add_rig"
+    bl_label = "Add Rig"
+    bl_options = {"REGISTER", "UNDO"}
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        reason = why_not(context)
+        if reason:
+            return reason
+        person = find_person(context.object)
+        assert person is not None  # what why_not asks for
+        if rig_of(person):
+            return "The person has a rig already"
+        return "" if has_joints(person) else NO_JOINTS
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
+        return f"{len(add_rig(context, person).data.bones)} bones"
+
+
+class PHORHUM_OT_export_person(_OnPerson, bpy.types.Operator):
+    """Write the person as a file for other programs, colours included"""
+
+    bl_idname = "phorhum.export_person"
+    bl_label = "Export Person"
+
+    filepath: StringProperty(
+        name="File", description=f"Its name ends in one of {', '.join(EXPORTERS)}", subtype="FILE_PATH"
+    )
+    filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in EXPORTERS), options={"HIDDEN"})
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if not self.filepath:
+            person = find_person(context.object)
+            assert person is not None  # what poll asks for
+            self.filepath = f"{bpy.path.clean_name(person.name)}.glb"
+        context.window_manager.fileselect_add(self)
+        return {"RUNNING_MODAL"}
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
+        if not self.filepath:
+            raise UserError("No file was given.", "Set filepath.")
+        path = Path(bpy.path.abspath(self.filepath)).absolute()
+        export_person(context, person, path)
+        without = texture_of(person) is None and path.suffix.lower() in {".fbx", ".obj"}
+        hint = ". Bake a texture for programs that show no colours of vertices" if without else ""
+        return f"Wrote {path.name}{hint}"
+
+
+def light_rig(person: bpy.types.Object | None) -> bpy.types.Collection | None:
+    """The light rig of the reconstruction that ``person`` belongs to."""
+    if person is None:
+        return None
+    return next(filter(None, map(light_rig_of, person.users_collection)), None)
+
+
+CLASSES = (
+    PHORHUM_OT_show,
+    PHORHUM_OT_toggle_light_rig,
+    PHORHUM_OT_bake_texture,
+    PHORHUM_OT_decimate,
+    PHORHUM_OT_remesh,
+    PHORHUM_OT_add_rig,
+    PHORHUM_OT_export_person,
+)

@@ -1,0 +1,120 @@
+"""Posing: the engine's joints and bones of any rig, and variation of captured poses."""
+
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+
+from phorhum_blender.engine.skeleton import BONE, JOINT
+from training.retarget import JOINT as CAPTURED
+from training.retarget import JOINTS as CAPTURED_JOINTS
+from training.retarget import RIGS, bone_of_vertices, retarget, skeleton_joints, vary
+
+# a standing person, metres, z up, facing -y: control joint -> head of its bone
+REST = {
+    "pelvis": (0, 0, 0.95), "chest": (0, 0, 1.25), "neck": (0, 0, 1.45), "head": (0, 0, 1.52),
+    "lclav": (0.03, 0, 1.4), "lsho": (0.18, 0, 1.4), "lelb": (0.45, 0, 1.4), "lwri": (0.7, 0, 1.4),
+    "lhand": (0.8, 0, 1.4), "lhip": (0.1, 0, 0.9), "lknee": (0.1, 0, 0.5), "lank": (0.1, 0, 0.1),
+    "ltoe": (0.1, -0.15, 0.03),
+}  # fmt: skip
+REST |= {"r" + key[1:]: (-x, y, z) for key, (x, y, z) in REST.items() if key[0] == "l"}
+PARENTS = {"chest": "pelvis", "neck": "chest", "head": "neck"}
+for _side in "lr":
+    PARENTS |= {_side + "clav": "chest", _side + "hip": "pelvis"}
+    for _chain in (("clav", "sho", "elb", "wri", "hand"), ("hip", "knee", "ank", "toe")):
+        PARENTS |= {_side + child: _side + parent for parent, child in zip(_chain, _chain[1:], strict=False)}
+
+
+def person(kind, without=()):
+    """A rig of control bones with one vertex at each bone's head, and one on top of the skull."""
+    names = [key for key in REST if key not in without]
+    controls = RIGS[kind][0]
+    heads = np.array([REST[key] for key in names], float)
+    top = np.array([[0, 0, 1.75]])
+    weights = np.zeros((len(names) + 1, 4), np.float32)
+    weights[:, 0] = 1
+    return SimpleNamespace(
+        kind=kind,
+        vertices=np.concatenate([heads, top]),
+        bone_name=tuple(controls[key] for key in names),
+        bone_head=heads,
+        bone_tail=heads + [0, 0, -0.1],
+        bone_parent=np.array([names.index(PARENTS[key]) if key in PARENTS else -1 for key in names]),
+        bone_index=np.repeat([*range(len(names)), names.index("head")], 4).reshape(-1, 4),
+        bone_weight=weights,
+    ), names
+
+
+def still(subject):
+    return np.tile(np.eye(4), (len(subject.bone_name), 1, 1))
+
+
+@pytest.mark.parametrize("kind", list(RIGS))
+def test_joints_of_every_rig(kind):
+    subject, _ = person(kind)
+    joints = skeleton_joints(subject, still(subject))
+    np.testing.assert_allclose(joints[JOINT["l_elbow"]], REST["lelb"])
+    np.testing.assert_allclose(joints[JOINT["r_ankle"]], REST["rank"])
+    np.testing.assert_allclose(joints[JOINT["crown"]], [0, 0, 1.75])
+
+
+def test_a_rig_without_hands_ends_them_at_the_wrist_s_tail():
+    subject, names = person("rocketbox", without=("lhand",))
+    joints = skeleton_joints(subject, still(subject))
+    np.testing.assert_allclose(joints[JOINT["l_hand"]], subject.bone_tail[names.index("lwri")])
+
+
+def test_joints_move_with_the_bones():
+    subject, _ = person("valid")
+    pose = np.array([REST.get(key, (0, 0, 0)) for key in CAPTURED_JOINTS], float)
+    pose[CAPTURED["htop"]] = [0, 0, 1.75]
+    pose[CAPTURED["lwri"]] = pose[CAPTURED["lelb"]] + [0, 0, -0.3]  # the left forearm hangs
+    pose[CAPTURED["lhand"]] = pose[CAPTURED["lwri"]] + [0, 0, -0.1]
+    transform = retarget("valid", subject.bone_name, subject.bone_head, subject.bone_parent, pose)
+    joints = skeleton_joints(subject, transform)
+    np.testing.assert_allclose(joints[JOINT["l_wrist"]], [0.45, 0, 1.15], atol=1e-6)  # lengths are the rig's
+    np.testing.assert_allclose(joints[JOINT["r_wrist"]], REST["rwri"], atol=1e-6)
+
+
+def test_every_vertex_has_the_bone_that_moves_it():
+    subject, names = person("makehuman")
+    bones = dict(zip([*names, "top"], bone_of_vertices(subject), strict=True))
+    wanted = {"lsho": "l_upper_arm", "rwri": "r_hand", "lank": "l_foot", "rclav": "chest", "top": "head"}
+    assert {key: bones[key] for key in wanted} == {key: BONE[name] for key, name in wanted.items()}
+    assert bones["pelvis"] == BONE["spine"]
+
+
+@pytest.fixture
+def standing():
+    pose = np.array([REST.get(key, (0, 0, 1.0)) for key in CAPTURED_JOINTS], float)
+    pose[CAPTURED["htop"]] = [0, 0, 1.75]
+    return pose
+
+
+def lengths(pose):
+    pairs = [
+        (s + a, s + b) for s in "lr" for a, b in (("sho", "elb"), ("elb", "wri"), ("hip", "knee"), ("knee", "ank"))
+    ]
+    return np.array([np.linalg.norm(pose[CAPTURED[b]] - pose[CAPTURED[a]]) for a, b in pairs])
+
+
+def test_a_varied_pose_keeps_lengths_and_trunk(standing):
+    varied = vary(standing, standing, np.random.default_rng(0))
+    np.testing.assert_allclose(lengths(varied), lengths(standing))
+    for key in ("pelvis", "chest", "neck", "lsho", "rhip"):
+        np.testing.assert_array_equal(varied[CAPTURED[key]], standing[CAPTURED[key]])
+    moved = np.linalg.norm(varied - standing, axis=1)
+    assert 0.005 < moved[CAPTURED["lwri"]] < 0.4
+
+
+def test_arms_of_another_pose_lie_to_the_chest_as_there(standing):
+    """The other person lies on his back with raised arms: a standing one raises them too."""
+    other = standing.copy()
+    for side in "lr":
+        steps = np.array([[0, 0, 0.27], [0, 0, 0.25], [0, 0, 0.1]])
+        chain = [CAPTURED[side + key] for key in ("sho", "elb", "wri", "hand")]
+        other[chain[1:]] = other[chain[0]] + np.cumsum(steps, 0)
+    lying = other @ np.array([[1.0, 0, 0], [0, 0, 1], [0, -1, 0]]).T
+    varied = vary(standing, lying, np.random.default_rng(1))
+    assert varied[CAPTURED["lwri"], 2] > standing[CAPTURED["lsho"], 2] + 0.35
+    assert varied[CAPTURED["rwri"], 2] > standing[CAPTURED["rsho"], 2] + 0.35
