@@ -233,7 +233,7 @@ def main() -> None:
     args = parser.parse_args()
     checks = measure(args.assets, args.people, args.samples)
     good = sum(np.mean([c.error for c in of]) <= LARGEST_ERROR for of in checks.values())
-    head = f"{args.people} people, {args.samples} samples a pixel; {good} of {len(checks)} at most {LARGEST_ERROR}."
+    head = f"People: {args.people}; {args.samples} samples a pixel; {good} of {len(checks)} at most {LARGEST_ERROR}."
     write_section(args.docs, "light against Cycles", f"{head}\n\n{table(checks)}", "benchmarks.light_check")
     print(table(checks))
 
