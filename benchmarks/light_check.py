@@ -170,7 +170,7 @@ def difference(sample: dict[str, np.ndarray], light: np.ndarray, theirs: np.ndar
     cover = shrink(sample["hit"].astype(np.float32), len(theirs))
     seen = (cover > 0.5) & (theirs[..., 3] > 0.5)
     a = (shrink(shading * sample["hit"][..., None], len(theirs)) / np.maximum(cover, 0.5)[..., None])[seen]
-    b = theirs[seen][:, :3]
+    b = np.maximum(theirs[seen][:, :3], LEAST_SHADING)
     return float(np.abs(a / a.mean() - b / b.mean()).mean() * MEAN_SHADING), float(a.mean() / b.mean())
 
 
@@ -233,7 +233,7 @@ def main() -> None:
     args = parser.parse_args()
     checks = measure(args.assets, args.people, args.samples)
     good = sum(np.mean([c.error for c in of]) <= LARGEST_ERROR for of in checks.values())
-    head = f"{args.people} people, {args.samples} samples a pixel; {good} of {len(checks)} at most {LARGEST_ERROR}."
+    head = f"People: {args.people}; {args.samples} samples a pixel; {good} of {len(checks)} at most {LARGEST_ERROR}."
     write_section(args.docs, "light against Cycles", f"{head}\n\n{table(checks)}", "benchmarks.light_check")
     print(table(checks))
 
