@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
 
@@ -14,16 +15,33 @@ from PIL import Image
 from torch.utils.data import IterableDataset
 
 from phorhum_blender.engine.skeleton import MIRRORED_BONES, MIRRORED_JOINTS
-from training.cache import PICTURES, gather, lay_out, load_sample
+from training.backgrounds import photo_background
+from training.cache import BOX_POINTS, NEAR_POINTS, PICTURES, RAY_POINTS, gather, lay_out, load_sample
 from training.light import directional_light, environment_sh, irradiance, load_environments, to_linear, to_srgb
 
 NEAR_TRUNCATION = 0.1  # crop units: signed distances are learned exactly up to here
 ODD_IN_X = (3, 4, 7)  # harmonics that change their sign in a mirror
 KEPT_SIZE = 128  # pixels: samples up to this size (0.2 MB each) stay in memory
-POINTS, SURFACE, SHADED = 2000, 400, 256  # points a picture in one step
+POINTS, SURFACE, SHADED = 1500, 400, 256  # points a picture in one step
 SPHERE = 64  # normals all around at which the light itself is learned
 OFF_SURFACE = 0.01  # crop units: standard deviation of points beside the surface whose albedo is learned
 PATCH = (32, 16)  # rows and columns of the rendered patch, pixels of the maps: 512 rays
+OWN_PHOTO_SHARE = 0.5  # of the pictures, where the user has given photos as backgrounds
+# rows of a sample's points: near the surface, along whole rays, in the whole box
+POINT_KINDS = dict(zip(("near", "rays", "box"), np.cumsum([NEAR_POINTS, RAY_POINTS, BOX_POINTS]).tolist(), strict=True))
+MASKS = ("detected", "true", "unknown")
+
+
+@dataclass(frozen=True)
+class Choices:
+    """How photos are made, where runs of training may differ."""
+
+    backgrounds: Path | None = None  # folder of the user's own photos
+    points: tuple[str, ...] = tuple(POINT_KINDS)  # kinds of points that f learns from
+    mask: str = "detected"  # of MASKS: as detectors give it, the true one, or never known
+
+
+USUAL = Choices()
 
 
 class Photos(IterableDataset):
@@ -44,7 +62,9 @@ class Photos(IterableDataset):
         batch: int = 1,
         rank: int = 0,
         world: int = 1,
+        choices: Choices = USUAL,
     ):
+        self.choices = choices
         self.cache, self.assets, self.size, self.seed, self.augment = cache, assets, size, seed, augment
         self.first, self.batch, self.rank, self.world = first, batch, rank, world
         self.kept: dict[Path, dict] = {}
@@ -85,7 +105,7 @@ class Photos(IterableDataset):
     def photo(self, sample: dict, environments: tuple, rng: np.random.Generator) -> dict[str, torch.Tensor]:
         if self.augment and rng.random() < 0.5:
             sample = mirror(sample)
-        return make_photo(sample, environments, rng, self.size)
+        return make_photo(sample, environments, rng, self.size, self.choices)
 
 
 def mirror(sample: dict) -> dict:
@@ -115,7 +135,9 @@ def halve(sample: dict) -> dict:
     return out
 
 
-def make_photo(sample: dict, environments: tuple, rng: np.random.Generator, size: int) -> dict[str, torch.Tensor]:
+def make_photo(
+    sample: dict, environments: tuple, rng: np.random.Generator, size: int, choices: Choices = USUAL
+) -> dict[str, torch.Tensor]:
     """One photo of ``size`` pixels and its targets.
 
     image (4, S, S); maps at S/2: weight (1, h, w), mask, front, back, normal, normal_back, and sRGB-encoded
@@ -143,10 +165,13 @@ def make_photo(sample: dict, environments: tuple, rng: np.random.Generator, size
     edge = np.flatnonzero((alpha.reshape(-1) > 0) & ~hit.reshape(-1))  # partly covered pixels without a lit centre
     full[edge] = to_srgb(to_linear(albedo[edge].astype(np.float32) / 255) * shading.mean(0))
     person = full.reshape(*hit.shape, 3)
-    behind = random_background(environment, turn, exposure, rng, hit.shape[0])
+    if choices.backgrounds and rng.random() < OWN_PHOTO_SHARE:
+        behind = photo_background(choices.backgrounds, rng, hit.shape[0])
+    else:
+        behind = random_background(environment, turn, exposure, rng, hit.shape[0])
     picture = person * alpha[..., None] + behind * (1 - alpha[..., None])
     picture = photo_effects(picture, rng)
-    mask = detector_mask(alpha, rng)
+    mask = {"detected": detector_mask(alpha, rng), "true": alpha, "unknown": np.full_like(alpha, 0.5)}[choices.mask]
     image = np.concatenate([picture, mask[..., None]], -1).astype(np.float32)
     if size != image.shape[0]:
         image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
@@ -154,7 +179,7 @@ def make_photo(sample: dict, environments: tuple, rng: np.random.Generator, size
     out = _map_targets(sample, alpha, person, size // 2)
     out["patch"] = _patch_corner(out["weight"][0], rng)
     out["image"] = image.transpose(2, 0, 1)
-    pick = rng.choice(len(sample["points"]), POINTS, replace=False)
+    pick = _pick_points(choices.points, rng)
     out["points"], out["distance"] = sample["points"][pick], sample["distance"][pick]
     pick = rng.choice(len(sample["surface"]), SURFACE, replace=False)
     out["surface"], out["surface_normal"] = sample["surface"][pick], sample["surface_normal"][pick]
@@ -169,6 +194,15 @@ def make_photo(sample: dict, environments: tuple, rng: np.random.Generator, size
     out["camera"], out["joints"] = sample["camera"], sample["joints"]
     out["back_albedo"] = np.float32(0.3 if str(sample["kind"]) == "rocketbox" else 1.0)
     return {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in out.items()}
+
+
+def _pick_points(kinds: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:
+    """(POINTS,) different rows of a sample's points, all of the given kinds; some twice where there are fewer."""
+    ends = POINT_KINDS.values()
+    rows = np.arange(max(ends))
+    names = np.repeat(list(POINT_KINDS), np.diff([0, *ends]))
+    rows = rows[np.isin(names, kinds)]
+    return rng.choice(rows, POINTS, replace=len(rows) < POINTS)
 
 
 def _directions(rng: np.random.Generator, count: int) -> np.ndarray:

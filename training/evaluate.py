@@ -34,6 +34,7 @@ from phorhum_blender.engine.photo import load_photo
 from phorhum_blender.engine.reconstruct import NORMAL_STEP, Reconstructor
 from phorhum_blender.engine.surface import extract_surface, field_normals
 from training import metrics
+from training.backgrounds import PHOTO_SUFFIXES
 from training.baselines import Baselines, Field
 from training.cache import BOX
 from training.contact_sheet import cast_photo, held_out_sheet, photo_sheet
@@ -42,7 +43,6 @@ from training.light import to_srgb
 from training.metrics import Mesh
 
 LEAST_OUTLINE_IOU = 0.85  # of a photo, see docs/results.md
-PHOTO_SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff"}
 
 # Columns of the tables: key -> heading, digits, higher is better
 GEOMETRY = {
@@ -280,9 +280,10 @@ def markdown_table(heading: list[str], rows: list[list[str]]) -> str:
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
 
 
-def write_section(document: Path, name: str, text: str) -> None:
-    """Replaces what stands between the section's two marks in ``document``, or adds the section at its end."""
-    begin, end = f"<!-- begin {name}: written by training.evaluate -->", f"<!-- end {name} -->"
+def write_section(document: Path, name: str, text: str, writer: str = "training.evaluate") -> None:
+    """Replaces what stands between the section's two marks, which name the ``writer``, in ``document``, or adds the
+    section at its end."""
+    begin, end = f"<!-- begin {name}: written by {writer} -->", f"<!-- end {name} -->"
     old = document.read_text(encoding="utf-8") if document.exists() else "# Results\n"
     section = f"{begin}\n{text}\n{end}"
     if begin in old:

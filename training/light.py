@@ -61,15 +61,17 @@ def read_environment(path: Path) -> np.ndarray:
     return np.maximum(cv2.resize(picture, (columns, rows), interpolation=cv2.INTER_AREA), 0)
 
 
-@cache
-def _latlong_basis() -> tuple[np.ndarray, np.ndarray]:
-    rows, columns = 32, 64
+def latlong_directions(rows: int, columns: int, turn: float = 0.0) -> tuple[np.ndarray, np.ndarray]:
+    """Unit directions (rows * columns, 3) of the texels of a lat-long map, and their solid angles (rows * columns,).
+
+    Row 0 is up; columns run to the right, and the middle one looks to -z, away from the camera, unless the map is
+    turned to the right by ``turn`` in 0..1.
+    """
     theta = (np.arange(rows) + 0.5) / rows * np.pi
-    phi = (np.arange(columns) + 0.5) / columns * 2 * np.pi
+    phi = ((np.arange(columns) + 0.5) / columns - 0.5 + turn) * 2 * np.pi
     t, p = np.meshgrid(theta, phi, indexing="ij")
     direction = np.stack([np.sin(t) * np.sin(p), np.cos(t), -np.sin(t) * np.cos(p)], -1).reshape(-1, 3)
-    solid = (np.sin(t) * (np.pi / rows) * (2 * np.pi / columns)).reshape(-1)
-    return sh_basis(direction), solid
+    return direction, (np.sin(t) * (np.pi / rows) * (2 * np.pi / columns)).reshape(-1)
 
 
 def environment_sh(environment: np.ndarray, turn: float) -> np.ndarray:
@@ -78,11 +80,9 @@ def environment_sh(environment: np.ndarray, turn: float) -> np.ndarray:
     The middle column of the turned map lies behind the person (-z), so a background cut out of
     its middle belongs to the light.
     """
-    small = cv2.resize(environment, (64, 32), interpolation=cv2.INTER_AREA)
-    # column 0 of _latlong_basis looks to -z; half a turn more makes the MIDDLE column do so
-    small = np.roll(small, int(turn * 64) + 32, axis=1).reshape(-1, 3)
-    basis, solid = _latlong_basis()
-    return np.einsum("nb,n,nc->bc", basis, solid, small)
+    small = cv2.resize(environment, (64, 32), interpolation=cv2.INTER_AREA).reshape(-1, 3)
+    direction, solid = latlong_directions(32, 64, turn)
+    return np.einsum("nb,n,nc->bc", sh_basis(direction), solid, small)
 
 
 def irradiance(normals: np.ndarray, light: np.ndarray) -> np.ndarray:

@@ -25,7 +25,7 @@ class Hits:
 
     hit: np.ndarray  # (N,) bool
     position: np.ndarray  # (N, 3) float32
-    normal: np.ndarray  # (N, 3) float32 interpolated vertex normal, turned against the ray
+    normal: np.ndarray  # (N, 3) float32 interpolated vertex normal, of the side that the ray meets
     albedo: np.ndarray  # (N, 3) uint8 sRGB
     face: np.ndarray  # (N,) int32 index of the triangle
 
@@ -39,6 +39,7 @@ class Scene:
         self.faces, self.uv, self.face_uv = faces, uv, face_uv
         self.material, self.textures = material, textures
         self.normals = vertex_normals(self.vertices, faces)
+        self.face_normals = face_normals(self.vertices, faces)
         self.embree = rtcore_scene.EmbreeScene()
         self._mesh = TriangleMesh(self.embree, self.vertices, np.ascontiguousarray(faces, np.int32))
         # all texels in one row, so that those of any texture are looked up at once
@@ -103,13 +104,19 @@ class Scene:
         corner = self.normals[self.faces[triangle]]
         n = corner[:, 0] * (1 - u - v)[:, None] + corner[:, 1] * u[:, None] + corner[:, 2] * v[:, None]
         n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
-        return np.where((n * direction).sum(1, keepdims=True) > 0, -n, n)
+        # the triangle tells the side: near outlines the interpolated normal of a front may turn away from the ray
+        return np.where((self.face_normals[triangle] * direction).sum(1, keepdims=True) > 0, -n, n)
+
+
+def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Normals (F, 3) of the triangles, twice as long as their areas."""
+    corner = vertices[faces]
+    return np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
 
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Area-weighted vertex normals (V, 3), unit."""
-    corner = vertices[faces]
-    face = np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+    face = face_normals(vertices, faces)
     normal = np.stack(
         [sum(np.bincount(faces[:, k], face[:, axis], len(vertices)) for k in range(3)) for axis in range(3)], 1
     )

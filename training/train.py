@@ -2,8 +2,9 @@
 
     python -m training.train --cache CACHE --held-out CACHE_TEST --assets ../shared/assets --out RUN --minutes 60
 
-RUN gets ``checkpoint.pt``, ``weights.safetensors`` (the moving average, which is what ships), ``log.jsonl`` (losses of
-training and of held-out people, depth error by itself) and ``progress/`` (held-out photos and what G makes of them).
+RUN gets ``checkpoint.pt``, ``weights.safetensors`` (the moving average, which is what ships), ``log.jsonl`` (losses
+of training and of held-out people, errors of depth and surface by themselves) and ``progress/`` (held-out photos and
+what G makes of them).
 """
 
 from __future__ import annotations
@@ -25,11 +26,13 @@ from torch.utils.data import DataLoader
 from phorhum_blender.engine.model import ModelConfig, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import dense_maps
 from training import processes
-from training.dataset import Photos
+from training.backgrounds import background_photos
+from training.dataset import MASKS, POINT_KINDS, Choices, Photos
 from training.light import load_environments
 from training.losses import WEIGHTS, compute_losses, total
 from training.optimiser import Optimiser
 from training.patches import Perception
+from training.surface_check import SurfaceCheck
 
 EMA_DECAY = 0.998
 WARM_UP = 100  # steps
@@ -39,7 +42,7 @@ SHOWN = 6  # held-out photos in the progress pictures
 DEPTH_RANGE = 0.5  # crop units before and behind the middle that the progress pictures show
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--cache", type=Path, required=True, help="samples of training.cache")
     parser.add_argument("--held-out", type=Path, required=True, help="samples of held-out people")
@@ -64,7 +67,12 @@ def main() -> None:
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--optimiser", choices=("muon", "adamw"), default="muon")
     parser.add_argument("--precision", choices=("bf16", "fp32"), help="of G; bf16 where the device is made for it")
-    args = parser.parse_args()
+    parser.add_argument("--backgrounds", type=Path, help="folder of your own photos that become backgrounds")
+    parser.add_argument("--points", nargs="+", choices=POINT_KINDS, default=tuple(POINT_KINDS), help="f learns from")
+    parser.add_argument("--mask", choices=MASKS, default="detected", help="that the networks are shown")
+    args = parser.parse_args(arguments)
+    if args.backgrounds:
+        background_photos(args.backgrounds)  # an empty folder is told at once, not by a loading worker
     args.precision = args.precision or best_precision(args.device)
     torch.set_flush_denormal(True)
     torch.set_num_threads(args.threads)
@@ -138,10 +146,12 @@ class Trainer:
 
     def load_held_out(self) -> list[dict[str, torch.Tensor]]:
         rng = np.random.default_rng(HELD_OUT_SEED)
-        photos = Photos(self.args.held_out, self.args.assets, self.args.size, augment=False)
+        choices = Choices(mask=self.args.mask)
+        photos = Photos(self.args.held_out, self.args.assets, self.args.size, augment=False, choices=choices)
         environments = load_environments(self.args.assets)
         paths = sorted(self.args.held_out.glob("*.npz"))[:48]
         made = [photos.photo(photos.load(p), environments, rng) for p in paths]
+        self.surface_check = SurfaceCheck(paths, made)
         return [_stack(made[k : k + 8]) for k in range(0, len(made), 8)]
 
     def run(self) -> None:
@@ -155,6 +165,7 @@ class Trainer:
             batch=args.batch // self.world,
             rank=self.rank,
             world=self.world,
+            choices=Choices(args.backgrounds, tuple(args.points), args.mask),
         )
         # a forked worker can inherit a held lock of a thread pool and never start
         spawn = {"num_workers": args.workers, "prefetch_factor": 4, "multiprocessing_context": "spawn"}
@@ -218,7 +229,11 @@ class Trainer:
         self.save()
         batches = [{k: v.to(self.args.device) for k, v in b.items()} for b in self.held_out]
         results = [self.losses(self.average, batch) for batch in batches]
-        self.log({"held_out": {k: sum(r[k].item() for r in results) / len(results) for k in results[0]}})
+        entry = {"held_out": {k: sum(r[k].item() for r in results) / len(results) for k in results[0]}}
+        if not self.args.maps_only and self.surface_check.due(self.state["seconds"]):
+            weights = self.args.out / "weights.safetensors"
+            entry["surface"] = self.surface_check(weights, self.args.device, self.args.threads)
+        self.log(entry)
         folder = self.args.out / "progress"
         folder.mkdir(exist_ok=True)
         progress_picture(self.average, batches[0]).save(folder / f"{self.state['images']:08d}.png")

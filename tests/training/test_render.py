@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.cache import signed_distance, surface_centre
-from training.light import directional_light, sh_basis
+from training.light import directional_light, environment_sh, sh_basis
 from training.render import Hits, Scene, pixel_rays, radiance_transfer, sphere_directions, vertex_normals
 from training.retarget import JOINTS, swing
 
@@ -78,6 +78,17 @@ def test_a_wall_shadows(sphere):
     assert shadowed / open_sky == pytest.approx(1 - share, abs=0.06)
 
 
+@pytest.mark.parametrize("turn", [0.0, 0.005, 0.25, 0.7])
+def test_a_map_turns_by_as_much_as_it_is_told(turn):
+    """The first band of a small lamp points to it: behind the person when not turned, to the right at a quarter."""
+    lamp = np.zeros((384, 768, 3), np.float32)
+    lamp[190:194, 380:388] = 1
+    _, up, away, right = environment_sh(lamp, turn)[:4, 0]
+    found = np.arctan2(right, -away) / (2 * np.pi)
+    assert (found - turn + 0.5) % 1 - 0.5 == pytest.approx(0, abs=1e-3)
+    assert abs(up) < 0.02 * np.hypot(right, away)
+
+
 def test_directional_light_shades_by_the_cosine():
     """Two bands more than half right: the harmonics of a light of unit irradiance give about 1 where it falls in."""
     direction = np.array([0.0, 0.6, 0.8])
@@ -92,7 +103,7 @@ def test_directional_light_shades_by_the_cosine():
 def test_signed_distance_of_a_sphere(sphere):
     rng = np.random.default_rng(0)
     on = sphere_directions(20_000) * RADIUS
-    outer = Hits(np.ones(len(on), bool), on, on / RADIUS, np.zeros((len(on), 3), np.uint8))
+    outer = Hits(np.ones(len(on), bool), on, on / RADIUS, np.zeros((len(on), 3), np.uint8), np.zeros(len(on), int))
     points = rng.uniform(-1, 1, (500, 3))
     expected = np.linalg.norm(points, axis=1) - RADIUS
     np.testing.assert_allclose(signed_distance(sphere, outer, points), expected, atol=4e-3)

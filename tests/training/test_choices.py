@@ -1,0 +1,64 @@
+"""How photos are made where runs of training may differ."""
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from tests.training.shapes import write_assets, write_samples
+from training.cache import BOX, load_sample
+from training.dataset import OWN_PHOTO_SHARE, Choices, Photos, make_photo
+from training.light import load_environments
+
+
+@pytest.fixture(scope="module")
+def assets(tmp_path_factory):
+    return write_assets(tmp_path_factory.mktemp("assets"))
+
+
+@pytest.fixture(scope="module")
+def samples(tmp_path_factory):
+    return write_samples(tmp_path_factory.mktemp("samples") / "train", 2)
+
+
+@pytest.fixture(scope="module")
+def sample(samples):
+    return load_sample(sorted(samples.glob("*.npz"))[0])
+
+
+def photo(sample, assets, seed, **choices):
+    return make_photo(sample, load_environments(assets), np.random.default_rng(seed), 64, Choices(**choices))
+
+
+def test_own_photos_are_the_background_of_their_share(sample, assets, tmp_path):
+    Image.new("RGB", (300, 300), (255, 0, 255)).save(tmp_path / "magenta.png")
+    corners = [
+        photo(sample, assets, seed, backgrounds=tmp_path)["image"][:3, :4, :4].mean((1, 2)) for seed in range(40)
+    ]
+    own = [torch.allclose(corner, torch.tensor([1.0, 0.0, 1.0]), atol=0.12) for corner in corners]
+    assert OWN_PHOTO_SHARE - 0.25 < np.mean(own) < OWN_PHOTO_SHARE + 0.25
+
+
+def test_the_same_seed_gives_the_same_photos_with_own_backgrounds(samples, assets, tmp_path):
+    noise = np.random.default_rng(0).integers(0, 255, (300, 300, 3), np.uint8)
+    Image.fromarray(noise).save(tmp_path / "noise.png")
+    streams = [iter(Photos(samples, assets, 64, seed=5, choices=Choices(tmp_path))) for _ in range(2)]
+    for _ in range(3):
+        one, other = (next(stream) for stream in streams)
+        assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_masks_as_chosen(sample, assets):
+    for seed in range(3):
+        assert (photo(sample, assets, seed, mask="unknown")["image"][3] == 0.5).all()
+        true = photo(sample, assets, seed, mask="true")
+        assert torch.allclose(true["image"][3].reshape(32, 2, 32, 2).mean((1, 3)), true["mask"][0], atol=0.02)
+
+
+def test_points_as_chosen(sample, assets):
+    """Near points hug the surface, those of the whole box fill it, those along rays are seen through the person."""
+    mean = {kind: photo(sample, assets, 0, points=(kind,))["distance"].abs().mean() for kind in ("near", "rays", "box")}
+    assert mean["near"] < 0.06 < mean["rays"] < mean["box"]
+    box = photo(sample, assets, 0, points=("box",))
+    assert np.abs(box["points"].numpy().std(0) - np.ptp(BOX, axis=0) / 12**0.5).max() < 0.05
+    assert len(box["points"]) == len(photo(sample, assets, 0)["points"])
