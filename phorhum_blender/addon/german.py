@@ -388,4 +388,24 @@ GERMAN: dict[str, str] = {
         "Diese Person hat keine Gelenke: Eine ältere Version hat sie gemacht."
     ),
     "Reconstruct it again.": "Rekonstruiere sie noch einmal.",
+    "Leave the editing of the person first": "Beende zuerst die Bearbeitung der Person",
+    "This needs a window of Blender": "Das braucht ein Fenster von Blender",
+    "Unhide the person first": "Blende die Person zuerst ein",
+    "The person belongs to another file": "Die Person gehört zu einer anderen Datei",
+    "The person shows: {}": "Die Person zeigt: {}",
+    "The person's light rig was deleted": "Die Lichter der Person wurden gelöscht",
+    "The light rig is on.": "Die Lichter sind an.",
+    "The light rig is off.": "Die Lichter sind aus.",
+    'Baked "{}", {} x {} pixels': '"{}" gebacken, {} x {} Pixel',
+    "About {} triangles": "Etwa {} Dreiecke",
+    "{} faces; the person as it was is hidden": "{} Flächen; die Person, wie sie war, ist ausgeblendet",
+    "The person has a rig already": "Die Person hat schon ein Skelett",
+    "This person has no joints: it was made by an older version; reconstruct it again": (
+        "Diese Person hat keine Gelenke: Eine ältere Version hat sie gemacht; rekonstruiere sie noch einmal"
+    ),
+    "{} bones": "{} Knochen",
+    "Wrote {}": "{} geschrieben",
+    "Wrote {}. Bake a texture for programs that show no colours of vertices": (
+        "{} geschrieben. Backe eine Textur für Programme, die keine Farben von Punkten zeigen"
+    ),
 }
