@@ -29,6 +29,7 @@ from phorhum_blender.engine.reconstruct import (
     smooth_minimum,
     warnings_about,
 )
+from phorhum_blender.engine.skeleton import JOINT, JOINTS
 
 needs_weights = pytest.mark.skipif(not DEFAULT_WEIGHTS.exists(), reason="the weights are not in this checkout")
 
@@ -78,6 +79,19 @@ def test_the_mesh_is_closed_metric_and_on_the_floor(result):
     np.testing.assert_allclose(np.linalg.norm(result.normals, axis=1), 1, atol=1e-4)
     assert 0 <= result.albedo.min() and result.albedo.max() <= 1
     assert result.shaded.min() >= 0
+
+
+@needs_weights
+def test_the_joints_stand_where_a_person_has_them(result):
+    joints = result.joints
+    assert joints.shape == (len(JOINTS), 3) and joints.dtype == np.float32
+    low, high = result.vertices.min(0), result.vertices.max(0)
+    assert ((joints > low - 0.1) & (joints < high + 0.1)).all()
+    height = {name: joints[JOINT[name], 1] for name in JOINTS}
+    for side in "lr":
+        assert height[f"{side}_ankle"] < height[f"{side}_knee"] < height[f"{side}_hip"] < height[f"{side}_shoulder"]
+    assert height["pelvis"] < height["neck"] < height["crown"]
+    assert joints[JOINT["l_hip"], 0] > joints[JOINT["r_hip"], 0]  # the drawn figure faces the camera
 
 
 @needs_weights
