@@ -35,8 +35,10 @@ class _Reconstruction(JobOperator):
 
     def start_task(self, context: bpy.types.Context) -> Job:
         self.request = self.make_request(context)
-        diagnosis.last.photo, diagnosis.last.report = self.request.photo, {}
-        _check_photo(self.request.photo)
+        photos = tuple(filter(None, (self.request.photo, self.request.back_photo)))
+        diagnosis.last.photos, diagnosis.last.report = photos, {}
+        for photo in photos:
+            _check_photo(photo)
         self._began = time.monotonic()
         return engine_process.client().submit(self.request)
 
@@ -94,6 +96,8 @@ class PHORHUM_OT_reconstruct(_Reconstruction, bpy.types.Operator):
             box=box if any(box) else None,
             whole_frame=self.whole_frame,
             photo_detail=self.photo_detail,
+            back_photo=absolute(self.back_photo),
+            back_person=self.back_person,
             **dataclasses.asdict(machine(context)),
         )
 
