@@ -20,7 +20,6 @@ import numpy as np
 
 from .contracts import Request
 from .detail import (
-    UNRELIABLE,
     border_distance,
     depth_map,
     extended,
@@ -38,6 +37,7 @@ from .photo import Photo, load_photo
 LEAST_OVERLAP = 0.9  # IoU of the aligned outlines below which the user is warned
 TURNED_AWAY = (-0.2, 0.0)  # cosine to the front camera up to which the back photo counts in full, from which not at all
 ALIGNED_SIZE = 192  # pixels of the pictures on which outlines are aligned
+RIM = 0.016  # crop units along the edge of the photo's mask in which its colours may be the background's
 BAND = 0.03  # reach in crop units, to either side of the outline, of what pulls
 REACHES = (0.2, 0.1, 0.05, 0.03)  # standard deviation of the warp's smoothness, from coarse to fine
 ROUNDS = 10  # steps of the warp at each smoothness
@@ -91,7 +91,7 @@ def add_back_photo(
     mask = view.picture[..., 3] >= 0.5
     places, overlap = aligned(np.isfinite(depth), mask)
     # no pixel of the background is left before the warp mixes neighbours
-    colour = extended(view.picture[..., :3], signed_distance(mask) < -UNRELIABLE)
+    colour = extended(view.picture[..., :3], signed_distance(mask) < -RIM)
     picture = _through(places, np.dstack([colour, mask.astype(np.float32)]))
     inset = border_distance(depth, picture[..., 3] >= 0.5)
     weights = photo_weights(turned, turned_normals, depth, inset, view.distance)
