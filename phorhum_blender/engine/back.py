@@ -3,8 +3,8 @@
 Seen by a camera behind the person, the mesh turned half way round is a mesh before the usual crop camera, so all that
 ``detail`` does for the photo's side serves here as well. What is new: nobody stands twice in the same way. The back
 photo's mask is laid over the mesh's outline, first by their boxes, then by a smooth warp that moves the one outline
-onto the other (in the manner of Thirion's "demons", 1998, on signed distances). Only what lies within both outlines
-gives its colour.
+onto the other (in the manner of Thirion's "demons", 1998, on signed distances). Only pixels well within the photo's
+mask give their colour; a little beyond it, where the outlines still differ, that colour goes on.
 
 Places are those of ``detail``: (x, y) in [-1, 1] of the square crop, x right, y down; colours are linear unless called
 encoded, which is sRGB.
@@ -38,6 +38,7 @@ LEAST_OVERLAP = 0.9  # IoU of the aligned outlines below which the user is warne
 TURNED_AWAY = (-0.2, 0.0)  # cosine to the front camera up to which the back photo counts in full, from which not at all
 ALIGNED_SIZE = 192  # pixels of the pictures on which outlines are aligned
 RIM = 0.016  # crop units along the edge of the photo's mask in which its colours may be the background's
+REACH_OUT = 0.03  # crop units beyond that edge to which the person's colours go on
 BAND = 0.03  # reach in crop units, to either side of the outline, of what pulls
 REACHES = (0.2, 0.1, 0.05, 0.03)  # standard deviation of the warp's smoothness, from coarse to fine
 ROUNDS = 10  # steps of the warp at each smoothness
@@ -91,14 +92,16 @@ def add_back_photo(
     mask = view.picture[..., 3] >= 0.5
     places, overlap = aligned(np.isfinite(depth), mask)
     # no pixel of the background is left before the warp mixes neighbours
-    colour = extended(view.picture[..., :3], signed_distance(mask) < -RIM)
-    picture = _through(places, np.dstack([colour, mask.astype(np.float32)]))
+    outside = signed_distance(mask)
+    sure = outside < -RIM
+    colour = extended(view.picture[..., :3], sure)
+    own = extended(view.albedo, _resized(sure, len(view.albedo)))
+    picture = _through(places, np.dstack([colour, (outside < REACH_OUT).astype(np.float32)]))
     inset = border_distance(depth, picture[..., 3] >= 0.5)
     weights = photo_weights(turned, turned_normals, depth, inset, view.distance)
     weights *= 1 - smoothstep(facing(vertices, normals, front_distance), *TURNED_AWAY).astype(np.float32)
     at = projected(turned, view.distance)
-    own = sample(view.albedo, sample(places, at))
-    return recoloured(albedo, own, shading, picture[..., :3], inset, at, weights), overlap
+    return recoloured(albedo, sample(own, sample(places, at)), shading, picture[..., :3], inset, at, weights), overlap
 
 
 def about_face(vectors: np.ndarray) -> np.ndarray:
