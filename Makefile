@@ -7,7 +7,7 @@ INSTALLED := $(VENV)/.installed
 PLATFORM ?= linux-x64
 PYTHON_VERSION ?= 3.11
 
-.PHONY: help install demo test lint format zip slim test-bpy-versions clean
+.PHONY: help install demo test lint format zip slim test-bpy-versions test-blender clean
 
 help:
 	@echo "make demo               the person of a real photo, in out/: .blend, .glb and a picture"
@@ -17,6 +17,7 @@ help:
 	@echo "make zip                the extension with its wheels, in dist/ (PLATFORM=$(PLATFORM) PYTHON_VERSION=$(PYTHON_VERSION))"
 	@echo "make slim               the extension without wheels, in dist/"
 	@echo "make test-bpy-versions  install the linux-x64 zip in Blender 4.2, 4.5 and 5.0 and run it there"
+	@echo "make test-blender BLENDER=/path/to/blender  install the slim zip there and click the button in a window"
 	@echo "make clean              remove what the commands wrote, .venv included"
 
 install: $(INSTALLED)
@@ -56,6 +57,10 @@ BPY_ENVS := .venv-bpy-4.2.23-1.24.3 .venv-bpy-4.5.15-1.26.4 .venv-bpy-5.0.1-1.26
 test-bpy-versions: $(BPY_ENVS:%=%/.installed)
 	$(PY) build_addon.py --platform linux-x64 --python 3.11
 	for env in $(BPY_ENVS); do $(PY) tools/check_zip.py dist/*-linux_x64-py311.zip --bpy-python $$env/bin/python || exit 1; done
+
+# OPTIONS: see tools/test_blender.py --help, such as OPTIONS="--wheels build/wheels/linux-x64-py311"
+test-blender: $(INSTALLED)
+	$(PY) tools/test_blender.py $(BLENDER) $(OPTIONS)
 
 clean:
 	rm -rf $(VENV) .venv-bpy-* build dist out

@@ -30,7 +30,7 @@ def without(*losses: str) -> list[str]:
 HEADS = {
     "dense maps": ("mask", "front", "back", "relief", "normal", "albedo", "albedo_back"),
     "depth maps": ("front", "back", "relief"),
-    "skeleton": ("joints", "joint_depth", "parts"),
+    "skeleton": ("joints", "joint_heat", "joint_depth", "parts"),
     "perception": ("perceived_albedo", "perceived_shaded"),
 }
 # name -> arguments of training.train by which it differs

@@ -36,7 +36,11 @@ def install(zip_path: str) -> None:
 def reconstruct(photo: str, resolution: int) -> dict[str, Any]:
     """Run the operator as a script would; returns facts of the person that it made."""
     assert bpy.ops.phorhum.reconstruct(filepath=photo, resolution=resolution) == {"FINISHED"}
-    person = bpy.context.object
+    return check_person(bpy.context.object)
+
+
+def check_person(person: bpy.types.Object) -> dict[str, Any]:
+    """Facts of a person 1.70 m tall; raises where it is not closed, coloured, on the floor, lit and seen."""
     mesh = person.data
     heights = [vertex.co.z for vertex in mesh.vertices]
     uses = Counter(key for polygon in mesh.polygons for key in polygon.edge_keys)
@@ -48,11 +52,13 @@ def reconstruct(photo: str, resolution: int) -> dict[str, Any]:
         "lowest": min(heights),
         "highest": max(heights),
         "camera": bool(bpy.context.scene.camera),
+        "lights": sum(thing.type == "LIGHT" for thing in person.users_collection[0].all_objects),
     }
     assert facts["vertices"] > 100 and facts["open_edges"] == 0, facts
     assert {"Albedo", "Shaded"} <= set(facts["attributes"]), facts
     assert abs(facts["lowest"]) < 0.01 and abs(facts["highest"] - 1.70) < 0.01, facts
     assert facts["camera"] and any(name.startswith("PHORHUM ") for name in facts["collections"]), facts
+    assert facts["lights"] == 2, facts
     return facts
 
 

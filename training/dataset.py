@@ -22,7 +22,7 @@ from training.light import directional_light, environment_sh, irradiance, load_e
 NEAR_TRUNCATION = 0.1  # crop units: signed distances are learned exactly up to here
 ODD_IN_X = (3, 4, 7)  # harmonics that change their sign in a mirror
 KEPT_SIZE = 128  # pixels: samples up to this size (0.2 MB each) stay in memory
-POINTS, SURFACE, SHADED = 2000, 400, 256  # points a picture in one step
+POINTS, SURFACE, SHADED = 1500, 400, 256  # points a picture in one step
 SPHERE = 64  # normals all around at which the light itself is learned
 OFF_SURFACE = 0.01  # crop units: standard deviation of points beside the surface whose albedo is learned
 PATCH = (32, 16)  # rows and columns of the rendered patch, pixels of the maps: 512 rays

@@ -28,10 +28,12 @@ class Stage:
     arguments: str  # of training.train
 
 
+# Small photos and G alone first: what limbs do in depth is the hard part, and it is learned from many cheap pictures.
 STAGES = (
-    Stage("maps96", 0.35, "--maps-only --size 96 --batch 16 --lr 1e-3"),
-    Stage("all128", 0.25, "--size 128 --batch 8 --lr 8e-4"),
-    Stage("all192", 0.40, "--size 192 --batch 6 --lr 5e-4"),
+    Stage("maps64", 0.10, "--maps-only --size 64 --batch 32 --lr 3e-3 --last-rate 0.4"),
+    Stage("maps96", 0.40, "--maps-only --size 96 --batch 32 --lr 3e-3 --last-rate 0.3"),
+    Stage("all128", 0.25, "--no-patches --size 128 --batch 32 --lr 2e-3 --last-rate 0.4"),
+    Stage("all192", 0.25, "--no-patches --size 192 --batch 16 --lr 1e-3"),
 )
 
 

@@ -9,7 +9,7 @@ import bpy
 from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..engine.errors import UserError
-from .job import log_bug
+from .job import sentence_of
 from .scene.decimate import decimate, triangle_count
 from .scene.export import EXPORTERS, export_person
 from .scene.light_rig import light_rig_of, switch_off, switch_on
@@ -18,21 +18,28 @@ from .scene.person import find_person, has_joints
 from .scene.remesh import QUAD, VOXEL, remesh
 from .scene.rig import add_rig, rig_of
 from .scene.texture import bake_texture
+from .translations import translate, words
 
-NO_PERSON = "Select a person that was reconstructed from a photo"
-NO_JOINTS = "This person has no joints: it was made by an older version; reconstruct it again"
+
+def active_person(context: bpy.types.Context) -> bpy.types.Object | None:
+    """The person that is the active object, or that hangs on it; also where there is no window."""
+    return find_person(context.view_layer.objects.active) if context.view_layer else None
 
 
 def why_not(context: bpy.types.Context) -> str:
     """Why nothing can be done with the active object, "" where it is a person that can be worked on."""
-    person = find_person(context.object)
+    if context.window is None:  # Blender's own operators, which do the work, would not find the active object
+        return words("This needs a window of Blender")
+    person = active_person(context)
     if person is None:
-        return NO_PERSON
+        return words("Select a person that was reconstructed from a photo")
     if context.mode not in {"OBJECT", "POSE"}:
-        return "Leave the editing of the person first"
+        return words("Leave the editing of the person first")
     if not person.visible_get():
-        return "Unhide the person first"
-    return "" if person.library is None else "The person belongs to another file"
+        return words("Unhide the person first")
+    if person.library or person.override_library or person.data.library:
+        return words("The person belongs to another file")
+    return ""
 
 
 class _OnPerson:
@@ -60,9 +67,9 @@ class _OnPerson:
         try:
             if context.mode == "POSE" and not self.in_pose_mode:
                 bpy.ops.object.mode_set(mode="OBJECT")
-            line = self.change(context, find_person(context.object))
+            line = self.change(context, active_person(context))
         except Exception as error:
-            self.report({"ERROR"}, str(error) if isinstance(error, UserError) else log_bug(error))
+            self.report({"ERROR"}, sentence_of(error))
             return {"CANCELLED"}
         self.report({"INFO"}, line)
         return {"FINISHED"}
@@ -88,7 +95,7 @@ class PHORHUM_OT_show(_OnPerson, bpy.types.Operator):
 
     def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
         show(person, self.look)
-        return f"The person shows: {self.look}"
+        return words("The person shows: {}").format(words(self.look))
 
 
 class PHORHUM_OT_toggle_light_rig(_OnPerson, bpy.types.Operator):
@@ -102,17 +109,17 @@ class PHORHUM_OT_toggle_light_rig(_OnPerson, bpy.types.Operator):
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:
         reason = why_not(context)
-        if not reason and light_rig(find_person(context.object)) is None:
-            return "The person's light rig was deleted"
+        if not reason and light_rig(active_person(context)) is None:
+            return words("The person's light rig was deleted")
         return reason
 
     def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
         rig = light_rig(person)
         assert rig is not None  # what poll asks for
         if rig.hide_render:
-            return " ".join(["The light rig is on.", *switch_on(context.scene, rig)])
+            return " ".join([words("The light rig is on."), *map(translate, switch_on(context.scene, rig))])
         switch_off(context.scene, rig)
-        return "The light rig is off."
+        return words("The light rig is off.")
 
 
 class PHORHUM_OT_bake_texture(_OnPerson, bpy.types.Operator):
@@ -131,7 +138,7 @@ class PHORHUM_OT_bake_texture(_OnPerson, bpy.types.Operator):
 
     def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
         image = bake_texture(context, person, int(self.size))
-        return f'Baked "{image.name}", {self.size} x {self.size} pixels'
+        return words('Baked "{}", {} x {} pixels').format(image.name, self.size, self.size)
 
 
 class PHORHUM_OT_decimate(_OnPerson, bpy.types.Operator):
@@ -155,7 +162,7 @@ class PHORHUM_OT_decimate(_OnPerson, bpy.types.Operator):
 
     def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
         decimate(person, self.triangles)
-        return f"About {min(self.triangles, triangle_count(person.data)):,} triangles"
+        return words("About {} triangles").format(f"{min(self.triangles, triangle_count(person.data)):,}")
 
 
 class PHORHUM_OT_remesh(_OnPerson, bpy.types.Operator):
@@ -188,7 +195,7 @@ class PHORHUM_OT_remesh(_OnPerson, bpy.types.Operator):
 
     def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
         made = remesh(context, person, self.kind, self.quads if self.kind == QUAD else self.voxel)
-        return f"{len(made.data.polygons):,} faces; the person as it was is hidden"
+        return words("{} faces; the person as it was is hidden").format(f"{len(made.data.polygons):,}")
 
 
 class PHORHUM_OT_add_rig(_OnPerson, bpy.types.Operator):
@@ -203,14 +210,16 @@ class PHORHUM_OT_add_rig(_OnPerson, bpy.types.Operator):
         reason = why_not(context)
         if reason:
             return reason
-        person = find_person(context.object)
+        person = active_person(context)
         assert person is not None  # what why_not asks for
         if rig_of(person):
-            return "The person has a rig already"
-        return "" if has_joints(person) else NO_JOINTS
+            return words("The person has a rig already")
+        if has_joints(person):
+            return ""
+        return words("This person has no joints: it was made by an older version; reconstruct it again")
 
     def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
-        return f"{len(add_rig(context, person).data.bones)} bones"
+        return words("{} bones").format(len(add_rig(context, person).data.bones))
 
 
 class PHORHUM_OT_export_person(_OnPerson, bpy.types.Operator):
@@ -226,7 +235,7 @@ class PHORHUM_OT_export_person(_OnPerson, bpy.types.Operator):
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         if not self.filepath:
-            person = find_person(context.object)
+            person = active_person(context)
             assert person is not None  # what poll asks for
             self.filepath = f"{bpy.path.clean_name(person.name)}.glb"
         context.window_manager.fileselect_add(self)
@@ -238,8 +247,9 @@ class PHORHUM_OT_export_person(_OnPerson, bpy.types.Operator):
         path = Path(bpy.path.abspath(self.filepath)).absolute()
         export_person(context, person, path)
         without = texture_of(person) is None and path.suffix.lower() in {".fbx", ".obj"}
-        hint = ". Bake a texture for programs that show no colours of vertices" if without else ""
-        return f"Wrote {path.name}{hint}"
+        if without:
+            return words("Wrote {}. Bake a texture for programs that show no colours of vertices").format(path.name)
+        return words("Wrote {}").format(path.name)
 
 
 def light_rig(person: bpy.types.Object | None) -> bpy.types.Collection | None:

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import bpy
 
-from .edit_operators import light_rig
+from .edit_operators import active_person, light_rig
 from .scene.look import LOOKS, TEXTURE, current_look, texture_of
-from .scene.person import find_person
 
 
 class PHORHUM_PT_result(bpy.types.Panel):
@@ -19,10 +18,10 @@ class PHORHUM_PT_result(bpy.types.Panel):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return find_person(context.object) is not None
+        return active_person(context) is not None
 
     def draw(self, context: bpy.types.Context) -> None:
-        person = find_person(context.object)
+        person = active_person(context)
         assert person is not None  # what poll asks for
         layout = self.layout
         _draw_looks(layout, person)

@@ -5,6 +5,7 @@ from __future__ import annotations
 GERMAN: dict[str, str] = {
     # panel, menus
     "Reconstruct from Photo": "Aus Foto rekonstruieren",
+    "Reconstruct from Photos": "Aus Fotos rekonstruieren",
     "Reconstruct Person": "Person rekonstruieren",
     "Person from Photo (PHORHUM)": "Person aus Foto (PHORHUM)",
     "Find People": "Personen suchen",
@@ -17,6 +18,7 @@ GERMAN: dict[str, str] = {
     "(ESC cancels)": "(ESC bricht ab)",
     "{} left": "noch {}",
     "{} triangles in {}": "{} Dreiecke in {}",
+    "{} of {} people made in {}": "{} von {} Personen in {}",
     "about {}": "etwa {}",
     "about {}, {} MB": "etwa {}, {} MB",
     "not measured here yet": "hier noch nicht gemessen",
@@ -77,7 +79,12 @@ GERMAN: dict[str, str] = {
     "Put the photo and the options that made this person back into the panel, to change some of them": (
         "Foto und Optionen dieser Person wieder in das Feld holen, um einige zu ändern"
     ),
-    "Choose a photo and make a coloured 3D person from it": "Ein Foto wählen und daraus eine farbige 3D-Person machen",
+    "Make a coloured 3D person from each photo and stand them side by side": (
+        "Aus jedem Foto eine farbige 3D-Person machen und sie nebeneinander stellen"
+    ),
+    "Choose one photo or several and make a coloured 3D person from each": (
+        "Ein Foto oder mehrere wählen und aus jedem eine farbige 3D-Person machen"
+    ),
     "Search the photo for people and show them, to choose one": "Personen im Foto suchen und zur Auswahl zeigen",
     "Take this person of the photo": "Diese Person des Fotos nehmen",
     "Stop the running job; the scene stays as it is": "Den laufenden Auftrag anhalten; die Szene bleibt, wie sie ist",
@@ -87,6 +94,9 @@ GERMAN: dict[str, str] = {
     # why a button is grey
     "Choose a photo first": "Erst ein Foto wählen",
     "Select a person that was reconstructed from a photo": "Eine aus einem Foto rekonstruierte Person auswählen",
+    "The scene belongs to another file; a person can only be made in a scene of this one": (
+        "Die Szene gehört zu einer anderen Datei; eine Person kann nur in einer Szene dieser Datei entstehen"
+    ),
     "Nothing is running": "Es läuft nichts",
     "A job is running; cancel it first": "Ein Auftrag läuft; erst abbrechen",
     "The engine is not running and holds no memory": "Die Rechenmaschine läuft nicht und belegt keinen Speicher",
@@ -182,6 +192,8 @@ GERMAN: dict[str, str] = {
     "Give one photo.": "Ein Foto angeben.",
     "No photo was given.": "Es wurde kein Foto angegeben.",
     "Set filepath to an image file.": "filepath auf eine Bilddatei setzen.",
+    "Set directory and files to image files.": "directory und files auf Bilddateien setzen.",
+    "No person could be made from any of these photos.": "Aus keinem dieser Fotos wurde eine Person.",
     "Choose a photo of a person.": "Ein Foto einer Person wählen.",
     "There is no photo at {}.": "Es gibt kein Foto unter {}.",
     "There is no photo {}.": "Es gibt kein Foto {}.",
@@ -249,6 +261,12 @@ GERMAN: dict[str, str] = {
     ),
     "Not enough memory. Try a lower resolution.": "Der Speicher reicht nicht. Eine niedrigere Auflösung versuchen.",
     "There is not enough memory for this resolution.": "Für diese Auflösung reicht der Speicher nicht.",
+    "Resolution {} needs about {} MB of memory, but only {} MB are free.": (
+        "Die Auflösung {} braucht etwa {} MB Speicher, frei sind nur {} MB."
+    ),
+    "Choose a lower resolution or close other programs.": (
+        "Eine niedrigere Auflösung wählen oder andere Programme schließen."
+    ),
     "Choose a lower resolution.": "Eine niedrigere Auflösung wählen.",
     "The resolution must lie between 16 and 1024.": "Die Auflösung muss zwischen 16 und 1024 liegen.",
     "The height must lie between 0.1 and 10 metres.": "Die Größe muss zwischen 0,1 und 10 Metern liegen.",
@@ -389,4 +407,24 @@ GERMAN: dict[str, str] = {
         "Diese Person hat keine Gelenke: Eine ältere Version hat sie gemacht."
     ),
     "Reconstruct it again.": "Rekonstruiere sie noch einmal.",
+    "Leave the editing of the person first": "Beende zuerst die Bearbeitung der Person",
+    "This needs a window of Blender": "Das braucht ein Fenster von Blender",
+    "Unhide the person first": "Blende die Person zuerst ein",
+    "The person belongs to another file": "Die Person gehört zu einer anderen Datei",
+    "The person shows: {}": "Die Person zeigt: {}",
+    "The person's light rig was deleted": "Die Lichter der Person wurden gelöscht",
+    "The light rig is on.": "Die Lichter sind an.",
+    "The light rig is off.": "Die Lichter sind aus.",
+    'Baked "{}", {} x {} pixels': '"{}" gebacken, {} x {} Pixel',
+    "About {} triangles": "Etwa {} Dreiecke",
+    "{} faces; the person as it was is hidden": "{} Flächen; die Person, wie sie war, ist ausgeblendet",
+    "The person has a rig already": "Die Person hat schon ein Skelett",
+    "This person has no joints: it was made by an older version; reconstruct it again": (
+        "Diese Person hat keine Gelenke: Eine ältere Version hat sie gemacht; rekonstruiere sie noch einmal"
+    ),
+    "{} bones": "{} Knochen",
+    "Wrote {}": "{} geschrieben",
+    "Wrote {}. Bake a texture for programs that show no colours of vertices": (
+        "{} geschrieben. Backe eine Textur für Programme, die keine Farben von Punkten zeigen"
+    ),
 }

@@ -42,6 +42,7 @@ class Status:
     """What the panel shows. Kept outside the scene, as it belongs neither into a file nor into an undo step."""
 
     task: Task | None = None  # the job that is running
+    part: str = ""  # which of several photos is at work: "2/5"
     stage: str = ""
     fraction: float = 0.0
     result: str = ""  # what the last job made
@@ -72,7 +73,7 @@ class Status:
 
     def progress_line(self) -> str:
         """Stage, percent and time left, in the user's language."""
-        line = f"{words(self.stage)}  {self.fraction:.0%}"
+        line = f"{self.part}  {words(self.stage)}  {self.fraction:.0%}".lstrip()
         left = self.seconds_left()
         return line if left is None else f"{line}  {words('{} left').format(duration(left))}"
 
@@ -200,11 +201,16 @@ class JobOperator:
         return {"FINISHED"}
 
     def _fail(self, error: Exception) -> set[str]:
-        sentence = translate(str(error) if isinstance(error, UserError) else log_bug(error))
+        sentence = sentence_of(error)
         status.end(error=sentence)
         diagnosis.last.error = sentence
         self.report({"ERROR"}, sentence)
         return {"CANCELLED"}
+
+
+def sentence_of(error: Exception) -> str:
+    """What the user is told of ``error``, in the user's language; a bug is logged."""
+    return translate(str(error) if isinstance(error, UserError) else log_bug(error))
 
 
 def log_bug(error: Exception) -> str:

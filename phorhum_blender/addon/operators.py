@@ -5,29 +5,58 @@ from __future__ import annotations
 import dataclasses
 import os
 import time
+from collections.abc import Callable, Iterable
+from typing import Any
 
 import bpy
-from bpy.props import IntProperty, StringProperty
+from bpy.props import CollectionProperty, IntProperty, StringProperty
 from bpy_extras.io_utils import ImportHelper
 
 from ..engine.contracts import Request
 from ..engine.errors import UserError
 from ..worker.client import Job
 from . import diagnosis, engine_process, measured
+from .batch import Batch
 from .found import found
 from .job import JobOperator, duration, status
 from .preferences import machine
 from .properties import absolute, look_options, options
 from .scene.build import Built, build, hide_reconstruction, stored_request
+from .side_by_side import stand_beside
 from .translations import translate, words
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
 
-class _Reconstruction(JobOperator):
-    """A job of the engine whose result is built in the scene."""
+class _EngineOperator(JobOperator):
+    """Jobs of the engine whose results are built in the scene."""
 
     first_stage = "Starting engine"
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _poll_scene(cls, context)
+
+    def submit(self, request: Request) -> Job:
+        photos = tuple(filter(None, (request.photo, request.back_photo)))
+        diagnosis.last.photos, diagnosis.last.report = photos, {}
+        for photo in photos:
+            _check_photo(photo)
+        return engine_process.client().submit(request)
+
+    def build(self, context: bpy.types.Context, job: Job, request: Request) -> Built:
+        result = job.load_result()
+        diagnosis.last.report = result.report
+        measured.remember_run(measured.Run.of(request, result.report))
+        built = build(context, result, request)
+        for remark in built.remarks:
+            self.report({"INFO"}, translate(remark))
+        return built
+
+
+class _Reconstruction(_EngineOperator):
+    """One person from one photo."""
+
     request: Request
 
     def make_request(self, context: bpy.types.Context) -> Request:
@@ -35,23 +64,14 @@ class _Reconstruction(JobOperator):
 
     def start_task(self, context: bpy.types.Context) -> Job:
         self.request = self.make_request(context)
-        photos = tuple(filter(None, (self.request.photo, self.request.back_photo)))
-        diagnosis.last.photos, diagnosis.last.report = photos, {}
-        for photo in photos:
-            _check_photo(photo)
         self._began = time.monotonic()
-        return engine_process.client().submit(self.request)
+        return self.submit(self.request)
 
     def finish(self, context: bpy.types.Context, task: Job) -> str:
-        result = task.load_result()
-        diagnosis.last.report = result.report
-        measured.remember_run(measured.Run.of(self.request, result.report))
-        built = build(context, result, self.request)
+        built = self.build(context, task, self.request)
         self.use(built)
-        for remark in built.remarks:
-            self.report({"INFO"}, translate(remark))
         line = words("{} triangles in {}")
-        return line.format(f"{len(result.faces):,}", duration(time.monotonic() - self._began))
+        return line.format(f"{len(built.object.data.polygons):,}", duration(time.monotonic() - self._began))
 
     def use(self, built: Built) -> None:
         """What else is to be done with the person."""
@@ -79,27 +99,64 @@ class PHORHUM_OT_reconstruct(_Reconstruction, bpy.types.Operator):
         settings = context.scene.phorhum
         if settings.photo_path() != absolute(self.filepath):
             settings.photo = self.filepath  # which forgets the person of another photo
-        for name in options():  # a dropped photo is taken as the panel says
-            if not self.properties.is_property_set(name):
-                setattr(self, name, getattr(settings, name))
+        _take_from_panel(self, context, options())  # a dropped photo is taken as the panel says
         return self.execute(context)
 
     def make_request(self, context: bpy.types.Context) -> Request:
         if not self.filepath:
             raise UserError("No photo was given.", "Set filepath to an image file.")
         box = tuple(self.box)
-        return Request(
-            photo=absolute(self.filepath),
-            resolution=self.resolution,
-            height=round(self.height, 6),  # the property holds 32-bit floats: 1.7 would be stored as 1.7000000476
+        return dataclasses.replace(
+            _request(context, self, absolute(self.filepath)),
             person=self.person,
             box=box if any(box) else None,
             whole_frame=self.whole_frame,
-            photo_detail=self.photo_detail,
             back_photo=absolute(self.back_photo),
             back_person=self.back_person,
-            **dataclasses.asdict(machine(context)),
         )
+
+
+class PHORHUM_OT_reconstruct_photos(_EngineOperator, bpy.types.Operator):
+    """Make a coloured 3D person from each photo and stand them side by side"""
+
+    bl_idname = "phorhum.reconstruct_photos"
+    bl_label = "Reconstruct from Photos"
+    bl_options = {"INTERNAL"}  # No UNDO: each person is pushed as an undo step of its own.
+
+    __annotations__ = {
+        "directory": StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"}),
+        "files": CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"}),
+        **look_options(),
+    }
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        if len(self.files) == 1:
+            return _invoke_from(self, bpy.ops.phorhum.reconstruct, filepath=self._paths()[0])
+        _take_from_panel(self, context, look_options())
+        return self.execute(context)
+
+    def start_task(self, context: bpy.types.Context) -> Batch:
+        if not self.files:
+            raise UserError("No photo was given.", "Set directory and files to image files.")
+        self._began = time.monotonic()
+        self._right: float | None = None  # edge of the last person
+        requests = [_request(context, self, path) for path in self._paths()]
+        return Batch(requests, self.submit, self._place)
+
+    def finish(self, context: bpy.types.Context, task: Batch) -> str:
+        if not task.made:
+            raise UserError("No person could be made from any of these photos.")
+        line = words("{} of {} people made in {}")
+        return line.format(task.made, len(task), duration(time.monotonic() - self._began))
+
+    def _paths(self) -> list[str]:
+        return [absolute(os.path.join(self.directory, file.name)) for file in self.files]
+
+    def _place(self, job: Job, request: Request) -> None:
+        built = self.build(bpy.context, job, request)
+        self._right = stand_beside(built, self._right)
+        if bpy.ops.ed.undo_push.poll():  # not where a script runs outside of any window
+            bpy.ops.ed.undo_push(message=words(PHORHUM_OT_reconstruct.bl_label))
 
 
 class PHORHUM_OT_reconstruct_again(_Reconstruction, bpy.types.Operator):
@@ -115,14 +172,14 @@ class PHORHUM_OT_reconstruct_again(_Reconstruction, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return _poll_person(cls, context)
+        return _poll_scene(cls, context) and _poll_person(cls, context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return self.execute(context)
 
     def make_request(self, context: bpy.types.Context) -> Request:
-        self._old_name = context.object.name  # a pointer would not survive an undo during the job
-        stored = stored_request(context.object)
+        self._old_name = context.view_layer.objects.active.name  # a pointer would not survive an undo during the job
+        stored = stored_request(context.view_layer.objects.active)
         assert stored is not None  # what poll asks for
         here = machine(context)
         resolution = self.resolution or stored.resolution
@@ -147,7 +204,7 @@ class PHORHUM_OT_restore_settings(bpy.types.Operator):
         return _poll_person(cls, context)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        stored = stored_request(context.object)
+        stored = stored_request(context.view_layer.objects.active)
         assert stored is not None  # what poll asks for
         settings = context.scene.phorhum
         settings.photo = stored.photo
@@ -158,13 +215,19 @@ class PHORHUM_OT_restore_settings(bpy.types.Operator):
 
 
 class PHORHUM_OT_open_photo(bpy.types.Operator, ImportHelper):
-    """Choose a photo and make a coloured 3D person from it"""
+    """Choose one photo or several and make a coloured 3D person from each"""
 
     # Its own operator: a file browser's operator pushes an undo step when the file is chosen, too early for a job.
     bl_idname = "phorhum.open_photo"
     bl_label = "Reconstruct from Photo"
 
     filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in PHOTO_SUFFIXES), options={"HIDDEN"})
+    directory: StringProperty(subtype="DIR_PATH", options={"HIDDEN", "SKIP_SAVE"})
+    files: CollectionProperty(type=bpy.types.OperatorFileListElement, options={"HIDDEN", "SKIP_SAVE"})
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return _poll_scene(cls, context)
 
     def draw(self, context: bpy.types.Context) -> None:
         self.layout.use_property_split = True
@@ -172,12 +235,10 @@ class PHORHUM_OT_open_photo(bpy.types.Operator, ImportHelper):
             self.layout.prop(context.scene.phorhum, name)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
-        try:
-            bpy.ops.phorhum.reconstruct("INVOKE_DEFAULT", filepath=self.filepath)
-        except RuntimeError:  # what an operator reports as an error when another one calls it
-            self.report({"ERROR"}, status.error)
-            return {"CANCELLED"}
-        return {"FINISHED"}
+        if len(self.files) < 2:
+            return _invoke_from(self, bpy.ops.phorhum.reconstruct, filepath=self.filepath)
+        files = [{"name": file.name} for file in self.files]
+        return _invoke_from(self, bpy.ops.phorhum.reconstruct_photos, directory=self.directory, files=files)
 
 
 class PHORHUM_OT_find_people(JobOperator, bpy.types.Operator):
@@ -244,13 +305,50 @@ class PHORHUM_OT_cancel(bpy.types.Operator):
         return {"FINISHED"}
 
 
+def _invoke_from(operator: bpy.types.Operator, other: Callable[..., set[str]], **properties: object) -> set[str]:
+    """Invokes ``other`` in place of ``operator``."""
+    try:
+        other("INVOKE_DEFAULT", **properties)
+    except RuntimeError:  # what an operator reports as an error when another one calls it
+        operator.report({"ERROR"}, status.error)
+        return {"CANCELLED"}
+    return {"FINISHED"}
+
+
+def _take_from_panel(operator: bpy.types.Operator, context: bpy.types.Context, names: Iterable[str]) -> None:
+    """Sets the options among ``names`` that the caller left open."""
+    for name in names:
+        if not operator.properties.is_property_set(name):
+            setattr(operator, name, getattr(context.scene.phorhum, name))
+
+
+def _request(context: bpy.types.Context, operator: bpy.types.Operator, photo: str) -> Request:
+    """What ``operator`` asks for with ``photo``, whoever is in it."""
+    return Request(
+        photo=photo,
+        resolution=operator.resolution,
+        height=round(operator.height, 6),  # the property holds 32-bit floats: 1.7 would be stored as 1.7000000476
+        photo_detail=operator.photo_detail,
+        **dataclasses.asdict(machine(context)),
+    )
+
+
 def _check_photo(path: str) -> None:
     if not os.path.isfile(path):
         raise UserError(f"There is no photo at {path}.", "Choose an image file.")
 
 
+def _poll_scene(cls: Any, context: bpy.types.Context) -> bool:
+    if context.scene.library is not None:
+        cls.poll_message_set(
+            words("The scene belongs to another file; a person can only be made in a scene of this one")
+        )
+        return False
+    return True
+
+
 def _poll_person(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
-    if stored_request(context.object) is None:
+    if stored_request(context.view_layer.objects.active) is None:
         cls.poll_message_set(words("Select a person that was reconstructed from a photo"))
         return False
     return True
@@ -258,6 +356,7 @@ def _poll_person(cls: type[bpy.types.Operator], context: bpy.types.Context) -> b
 
 CLASSES = (
     PHORHUM_OT_reconstruct,
+    PHORHUM_OT_reconstruct_photos,
     PHORHUM_OT_reconstruct_again,
     PHORHUM_OT_restore_settings,
     PHORHUM_OT_open_photo,

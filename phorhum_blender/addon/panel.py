@@ -144,7 +144,7 @@ def _draw_sentence(layout: bpy.types.UILayout, context: bpy.types.Context, sente
 class PHORHUM_FH_photo(bpy.types.FileHandler):
     bl_idname = "PHORHUM_FH_photo"
     bl_label = "Reconstruct Person"
-    bl_import_operator = "phorhum.reconstruct"
+    bl_import_operator = "phorhum.reconstruct_photos"
     bl_file_extensions = ";".join(PHOTO_SUFFIXES)
 
     @classmethod

@@ -20,6 +20,7 @@ from .contracts import People, PhotoCamera, Request, Result
 from .detail import add_photo_detail
 from .errors import UserError
 from .lighting import fit_light_rig
+from .memory import check_memory
 from .model import Encoding, PhorhumModel
 from .model.feature_extractor import DENSE_CHANNELS, dense_maps
 from .model.first_light import srgb_to_linear
@@ -50,6 +51,7 @@ CORE_EDGE = 0.01  # crop units a logit of the mask: how fast the core ends at th
 DISTANCES = (1.8, 20.0)  # crop units: cameras nearer or farther are taken for wrong EXIF
 CHUNK = 16_384  # points a call of f: small enough for the caches, and for a quick answer to Cancel
 PIXELS_PER_CELL = 2  # of the picture that photo detail is taken from: more than vertices a cell apart can hold
+OUTLINE_SCALE = 4  # steps a pixel of the crop in which the outline is drawn
 EDGE = 2.0  # pixels: a box this near to the photo's edge is cut off by it
 
 
@@ -91,6 +93,8 @@ class Silhouette:
         """``mask`` (S, S) 0..1 of the crop; one without any background (nothing is known) bounds nothing."""
         from scipy.ndimage import distance_transform_edt
 
+        # partly covered pixels tell where in them the outline runs
+        mask = cv2.resize(np.asarray(mask, np.float32), None, fx=OUTLINE_SCALE, fy=OUTLINE_SCALE)
         inside = mask >= 0.5
         if inside.all():
             signed = np.full(mask.shape, -1e3)
@@ -380,6 +384,7 @@ def _check(request: Request) -> None:
         raise UserError("The height must lie between 0.1 and 10 metres.")
     if not Path(request.photo).name:
         raise UserError("No photo was given.", "Choose a photo of a person.")
+    check_memory(request.resolution)
 
 
 def _out_of_memory() -> UserError:

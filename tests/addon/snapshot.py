@@ -15,7 +15,7 @@ def scene_state() -> dict[str, object]:
     }
     active = bpy.context.view_layer.objects.active
     size = (scene.render.resolution_x, scene.render.resolution_y, scene.render.resolution_percentage)
-    selected = sorted(thing.name for thing in bpy.context.selected_objects)
+    selected = sorted(thing.name for thing in bpy.context.view_layer.objects if thing.select_get())
     return {
         **blocks,
         "world": scene.world,

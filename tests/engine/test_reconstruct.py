@@ -24,8 +24,9 @@ from phorhum_blender.engine.reconstruct import (
     Silhouette,
     core_distance,
     crop,
+    scene_camera,
+    scene_placement,
     smooth_minimum,
-    to_scene,
     warnings_about,
 )
 
@@ -235,7 +236,9 @@ def test_the_scene_camera_sees_what_the_crop_camera_saw():
     vertices = rng.uniform(-0.8, 0.8, (50, 3)).astype(np.float32)
     square, distance = CropSquare(90.0, 160.0, 220.0), 3.0
     encoded = Encoded(None, square, distance, None)
-    moved, camera = to_scene(vertices, encoded, _photo(), 1.8)
+    to_scene = scene_placement(vertices, 1.8)
+    moved, camera = to_scene(vertices), scene_camera(to_scene, encoded, _photo())
+    assert moved[:, 1].min() == pytest.approx(0, abs=1e-6) and moved.dtype == np.float32
     assert np.ptp(moved[:, 1]) == pytest.approx(1.8, abs=1e-5)
     at = project(torch.from_numpy(vertices), distance).numpy()
     expected = np.stack([90 + at[:, 0] * 110, 160 - at[:, 1] * 110], 1)
@@ -243,6 +246,18 @@ def test_the_scene_camera_sees_what_the_crop_camera_saw():
     u = camera.principal[0] + camera.focal * (moved[:, 0] - camera.position[0]) / depth
     v = camera.principal[1] - camera.focal * (moved[:, 1] - camera.position[1]) / depth
     np.testing.assert_allclose(np.stack([u, v], 1), expected, atol=1e-3)
+
+
+def test_the_hull_s_outline_runs_within_pixels():
+    """A disc whose edge pixels are partly covered: the bound is its distance to a twentieth of a pixel, not to half."""
+    size, radius = 64, 0.53
+    axis = (np.arange(size * 8) + 0.5) / size / 8 * 2 - 1
+    fine = (np.hypot(*np.meshgrid(axis, axis)) < radius).astype(np.float32)
+    mask = fine.reshape(size, 8, size, 8).mean((1, 3))
+    angle = np.linspace(0, 2 * np.pi, 200)
+    points = np.stack([radius * np.cos(angle), radius * np.sin(angle), 0 * angle], 1).astype(np.float32)
+    bound = Silhouette(mask, 4.0).bound(torch.from_numpy(points)).numpy()
+    assert np.abs(bound).mean() < 0.1 * 2 / size
 
 
 def test_a_cut_person_is_warned_about():

@@ -26,7 +26,7 @@ def find_person(thing: bpy.types.Object | None) -> bpy.types.Object | None:
 def selected_alone(context: bpy.types.Context, active: bpy.types.Object, *others: bpy.types.Object) -> Iterator[None]:
     """``active`` and ``others`` are all that is selected, for operators that look at nothing else; then all is back."""
     layer = context.view_layer
-    before, selected = layer.objects.active, list(context.selected_objects)
+    before, selected = layer.objects.active, list(layer.objects.selected)
     select(context, active, *others)
     try:
         yield
