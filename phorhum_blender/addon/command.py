@@ -37,6 +37,8 @@ def main(arguments: Sequence[str]) -> int:
         return int(ended.code or DONE)
     try:
         photos = list(_photos(options.photos))
+        if options.back and len(photos) != 1:
+            raise UserError("A back photo goes with one photo only.", "Give one photo.")
         folder = Path(options.output)
         folder.mkdir(parents=True, exist_ok=True)
     except (UserError, OSError) as error:
@@ -72,6 +74,8 @@ def _make(photo: str, target: Path, options: argparse.Namespace) -> None:
         height=options.height,
         person=options.person,
         photo_detail=options.photo_detail,
+        back_photo=os.path.abspath(options.back) if options.back else "",
+        back_person=options.back_person,
         device=here.device,
         threads=here.threads,
         detector=here.detector,
@@ -152,6 +156,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--person", type=int, default=Request.person, metavar="K", help="which person; 0 is the largest"
+    )
+    parser.add_argument("--back", default="", metavar="PHOTO", help="second photo, from behind; for one PHOTO only")
+    parser.add_argument(
+        "--back-person",
+        type=int,
+        default=Request.back_person,
+        metavar="K",
+        help="which person of the second photo; 0 is the largest",
     )
     parser.add_argument(
         "--no-photo-detail",

@@ -31,7 +31,7 @@ _ROOT = Path(__file__).parents[1]
 class Last:
     """Of the last reconstruction."""
 
-    photo: str = ""  # path, which the text does not tell
+    photos: tuple[str, ...] = ()  # paths, which the text does not tell
     error: str = ""
     report: dict[str, Any] = field(default_factory=dict)
 
@@ -69,9 +69,9 @@ def log_tail() -> str:
 
 
 def _masked(text: str) -> str:
-    """``text`` without the user's home folder and without the photo's path and name."""
-    if last.photo:
-        text = text.replace(last.photo, "<photo>").replace(os.path.basename(last.photo), "<photo>")
+    """``text`` without the user's home folder and without the photos' paths and names."""
+    for photo in last.photos:
+        text = text.replace(photo, "<photo>").replace(os.path.basename(photo), "<photo>")
     return mask_private(text)
 
 

@@ -50,6 +50,14 @@ GERMAN: dict[str, str] = {
     ),
     "Photo Detail": "Fotodetails",
     "Give the visible side the fine colour of the photo itself": "Der sichtbaren Seite feine Farben des Fotos geben",
+    "Back Photo": "Rückenfoto",
+    "Second photo of the same person, from behind, which gives the back its colours; may be empty": (
+        "Zweites Foto derselben Person, von hinten; gibt dem Rücken seine Farben; darf leer sein"
+    ),
+    "Back Person": "Person im Rückenfoto",
+    "Which of several people in the back photo: 0 is the largest, 1 the next, and so on": (
+        "Welche von mehreren Personen im Rückenfoto: 0 ist die größte, 1 die nächste und so weiter"
+    ),
     "Person": "Person",
     "Which of several people in the photo: 0 is the largest, 1 the next, and so on": (
         "Welche von mehreren Personen im Foto: 0 ist die größte, 1 die nächste und so weiter"
@@ -170,7 +178,18 @@ GERMAN: dict[str, str] = {
     "The person reaches the {} edge of the photo; what lies beyond it is guessed.": (
         "Die Person ist vom Rand des Fotos angeschnitten; was dahinter liegt, ist geraten."
     ),
+    "The person stands differently in the back photo: {} of the outlines agree, so some of its colours may be out of "
+    "place.": (
+        "Die Person steht im Rückenfoto anders: {} der Umrisse stimmen überein; manche seiner Farben liegen vielleicht "
+        "falsch."
+    ),
     # errors: photo and person
+    "The person was not found in the back photo {}.": "Die Person wurde im Rückenfoto {} nicht gefunden.",
+    "Use another one, or cut the person out and save it as PNG with transparency.": (
+        "Ein anderes nehmen oder die Person freistellen und als PNG mit Transparenz speichern."
+    ),
+    "A back photo goes with one photo only.": "Ein Rückenfoto gehört zu nur einem Foto.",
+    "Give one photo.": "Ein Foto angeben.",
     "No photo was given.": "Es wurde kein Foto angegeben.",
     "Set filepath to an image file.": "filepath auf eine Bilddatei setzen.",
     "Set directory and files to image files.": "directory und files auf Bilddateien setzen.",

@@ -38,8 +38,10 @@ class _EngineOperator(JobOperator):
         return _poll_scene(cls, context)
 
     def submit(self, request: Request) -> Job:
-        diagnosis.last.photo, diagnosis.last.report = request.photo, {}
-        _check_photo(request.photo)
+        photos = tuple(filter(None, (request.photo, request.back_photo)))
+        diagnosis.last.photos, diagnosis.last.report = photos, {}
+        for photo in photos:
+            _check_photo(photo)
         return engine_process.client().submit(request)
 
     def build(self, context: bpy.types.Context, job: Job, request: Request) -> Built:
@@ -109,6 +111,8 @@ class PHORHUM_OT_reconstruct(_Reconstruction, bpy.types.Operator):
             person=self.person,
             box=box if any(box) else None,
             whole_frame=self.whole_frame,
+            back_photo=absolute(self.back_photo),
+            back_person=self.back_person,
         )
 
 

@@ -13,7 +13,7 @@ from .job import duration, status
 from .operators import PHOTO_SUFFIXES
 from .preferences import Machine, machine
 from .presets import PHORHUM_PT_presets
-from .properties import QUALITIES, look_options, options, person_options
+from .properties import QUALITIES, back_options, look_options, options, person_options
 from .scene.build import stored_request
 from .translations import translate, words
 
@@ -42,7 +42,8 @@ class PHORHUM_PT_main(bpy.types.Panel):
         _draw_quality(column, settings, machine(context))
         column.prop(settings, "height")
         _draw_section(column, settings, "person", words("Person"), person_options())
-        _draw_section(column, settings, "options", words("Options"), [n for n in look_options() if n != "height"])
+        others = [name for name in (*look_options(), *back_options()) if name != "height"]
+        _draw_section(column, settings, "options", words("Options"), others)
         if status.task:
             _draw_running(layout)
         else:

@@ -66,9 +66,27 @@ def person_options() -> dict[str, object]:
     }
 
 
+def back_options() -> dict[str, object]:
+    """Annotations of a second photo, which shows the person's back."""
+    return {
+        "back_photo": StringProperty(
+            name="Back Photo",
+            description="Second photo of the same person, from behind, which gives the back its colours; may be empty",
+            subtype="FILE_PATH",
+        ),
+        "back_person": IntProperty(
+            name="Back Person",
+            description="Which of several people in the back photo: 0 is the largest, 1 the next, and so on",
+            default=0,
+            min=0,
+            soft_max=9,
+        ),
+    }
+
+
 def options() -> dict[str, object]:
     """Annotations shared by the panel's settings and the operator, so that both have one wording and one default."""
-    return {**look_options(), **person_options()}
+    return {**look_options(), **back_options(), **person_options()}
 
 
 def _get_quality(self: bpy.types.PropertyGroup) -> int:
@@ -82,8 +100,8 @@ def _set_quality(self: bpy.types.PropertyGroup, number: int) -> None:
 
 
 def _begin_photo(self: bpy.types.PropertyGroup, context: bpy.types.Context) -> None:
-    """Another photo has other people in it."""
-    for name in person_options():
+    """Another photo has other people in it, and another back."""
+    for name in (*person_options(), *back_options()):
         self.property_unset(name)
 
 

@@ -49,14 +49,17 @@ def _run(options: argparse.Namespace) -> None:
         box=tuple(options.box) if options.box else None,
         whole_frame=options.whole_frame,
         photo_detail=options.photo_detail,
+        back_photo=options.back,
+        back_person=options.back_person,
         weights=options.weights,
         detector=options.detector,
         device=options.device,
         threads=options.threads,
     )
     # everything that can be wrong with the files is said before the minutes of work
-    if not Path(options.photo).is_file():
-        raise UserError(f"There is no photo {options.photo}.")
+    for photo in filter(None, (options.photo, options.back)):
+        if not Path(photo).is_file():
+            raise UserError(f"There is no photo {photo}.")
     check_mesh_path(options.output)
     if options.report:
         if Path(options.report).suffix.lower() != ".json":
@@ -148,6 +151,14 @@ def _parser() -> argparse.ArgumentParser:
         dest="photo_detail",
         action="store_false",
         help="keep the networks' soft colour on the visible side too",
+    )
+    parser.add_argument("--back", default=Request.back_photo, metavar="PHOTO", help="second photo, from behind")
+    parser.add_argument(
+        "--back-person",
+        type=_whole(0, 999),
+        default=Request.back_person,
+        metavar="K",
+        help="which person of the second photo; 0 is the largest",
     )
     parser.add_argument("--weights", default=Request.weights, metavar="FILE", help="network weights (.safetensors)")
     parser.add_argument("--detector", default=Request.detector, metavar="FILE", help="weights of the person detector")

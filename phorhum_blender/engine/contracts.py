@@ -26,6 +26,8 @@ class Request:
     box: tuple[float, float, float, float] | None = None  # x0 y0 x1 y1 in upright photo pixels; skips detection
     whole_frame: bool = False  # take the whole photo as the person's box; skips detection
     photo_detail: bool = True  # give the visible side the photo's own fine colour
+    back_photo: str = ""  # path of a second photo, taken from behind, whose colour the back gets; "" = none
+    back_person: int = 0  # index among the persons of the back photo, largest first
     weights: str = ""  # path of the network weights; "" = those that ship
     detector: str = ""  # path of detector weights; "" = the detector that ships
     device: str = "cpu"

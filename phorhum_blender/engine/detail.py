@@ -53,19 +53,37 @@ def add_photo_detail(
     depth = depth_map(vertices, faces, distance, len(picture))
     inset = border_distance(depth, picture[..., 3] >= 0.5)
     weights = photo_weights(vertices, normals, depth, inset, distance)
+    return recoloured(albedo, albedo, shading, picture[..., :3], inset, projected(vertices, distance), weights)
+
+
+def recoloured(
+    albedo: np.ndarray,
+    own: np.ndarray,
+    shading: np.ndarray,
+    colour: np.ndarray,
+    inset: np.ndarray,
+    at: np.ndarray,
+    weights: np.ndarray,
+) -> np.ndarray:
+    """``albedo`` (V, 3) float32, linear 0..1, faded by ``weights`` (V,) 0..1 into the photo's unshaded fine colour.
+
+    ``own`` (V, 3) is what the network says of the albedo that the photo shows, linear 0..1; ``shading`` (V, 3) that of
+    the photo, linear. ``colour`` (S, S, 3) 0..1 encoded and ``inset`` (S, S), see :func:`border_distance`, are looked
+    up at the places ``at`` (V, 2). Where the weight is 0 the albedo is kept bit by bit.
+    """
     seen = np.flatnonzero(weights > 0)
     if not len(seen):
         return albedo
-    at, weight = _projected(vertices[seen], distance), weights[seen]
-    colour = extended(picture[..., :3], inset > UNRELIABLE)
-    soft = cv2.GaussianBlur(colour, (0, 0), SOFTNESS * len(picture) / 2)
+    at, weight = at[seen], weights[seen]
+    colour = extended(colour, inset > UNRELIABLE)
+    soft = cv2.GaussianBlur(colour, (0, 0), SOFTNESS * len(colour) / 2)
     light = np.maximum(shading[seen], LEAST_SHADING)
     sharp, dull = (_encode(_decode(sample(image, at)) / light) for image in (colour, soft))
-    own = _encode(albedo[seen])
+    before, own = _encode(albedo[seen]), _encode(own[seen])
     target = own + BROAD_SHARE * local_mean(dull - own, weight, at, BROAD)
     fine = np.clip(transferred(dull, target, sharp, weight, at), 0, 1)
     result = albedo.copy()
-    result[seen] = _decode(own + weight[:, None] * (fine - own))
+    result[seen] = _decode(before + weight[:, None] * (fine - before))
     return result
 
 
@@ -75,7 +93,7 @@ def depth_map(vertices: np.ndarray, faces: np.ndarray, distance: float, size: in
     Draws the faces that look at the camera into a z-buffer of inverse depth, which is linear in the picture. All faces
     are drawn at once, one pixel of each at a time, so this is for faces of a few pixels, as those of marching cubes.
     """
-    column, row = ((_projected(vertices, distance) + 1) * size / 2 - 0.5).T
+    column, row = ((projected(vertices, distance) + 1) * size / 2 - 0.5).T
     near = 1 / (distance - vertices[:, 2].astype(np.float64))
     x, y, nearness = column[faces], row[faces], near[faces]
     # rows run downwards, so that faces that look at the camera are clockwise: their doubled area is negative
@@ -130,14 +148,19 @@ def photo_weights(
     behind another part of the body it is 0. ``depth`` and ``inset`` are those of :func:`depth_map` and
     :func:`border_distance`.
     """
-    towards = np.array([0, 0, distance]) - vertices
-    facing = (normals * towards).sum(1) / np.linalg.norm(towards, axis=1)
-    at = _projected(vertices, distance)
+    at = projected(vertices, distance)
     nearest = cv2.dilate(depth, np.ones((3, 3), np.uint8))
     behind = sample(nearest[..., None], at, "nearest")[:, 0] - vertices[:, 2]
-    weights = _smoothstep(facing, *FACING) * _smoothstep(sample(inset[..., None], at)[:, 0], 0, BORDER)
+    turned = smoothstep(facing(vertices, normals, distance), *FACING)
+    weights = turned * smoothstep(sample(inset[..., None], at)[:, 0], 0, BORDER)
     step = _least_step(len(depth))
-    return (weights * (1 - _smoothstep(behind, step, 2 * step))).astype(np.float32)
+    return (weights * (1 - smoothstep(behind, step, 2 * step))).astype(np.float32)
+
+
+def facing(vertices: np.ndarray, normals: np.ndarray, distance: float) -> np.ndarray:
+    """(V,) cosine between each unit normal (V, 3) and the direction from its vertex (V, 3) to the camera."""
+    towards = np.array([0, 0, distance]) - vertices
+    return (normals * towards).sum(1) / np.linalg.norm(towards, axis=1)
 
 
 def extended(colour: np.ndarray, good: np.ndarray) -> np.ndarray:
@@ -192,12 +215,12 @@ def _least_step(size: int) -> float:
     return TOLERANCE + STEEP * 2 / size
 
 
-def _projected(points: np.ndarray, distance: float) -> np.ndarray:
+def projected(points: np.ndarray, distance: float) -> np.ndarray:
     """Places (N, 2) in the picture, -1..1, x right, y down, of ``points`` (N, 3)."""
     return project(torch.from_numpy(points), distance).numpy() * np.array([1, -1], points.dtype)
 
 
-def _smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
+def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
     """0 up to ``low``, 1 from ``high`` on, between them a cubic without a kink."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)

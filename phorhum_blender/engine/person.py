@@ -30,6 +30,10 @@ WORKING_SIDE = 512  # longer side of the grid on which masks are cleaned, pixels
 CHOOSE_OTHERWISE = "Give the person's box, or take the whole frame."
 
 
+class NoPersonError(UserError):
+    """The photo does not show the person that was asked for."""
+
+
 @dataclass(frozen=True)
 class Person:
     """``box``: x0 y0 x1 y1 in photo pixels. ``mask``: (H, W) float32 0..1 of the whole photo. ``score``: 0..1."""
@@ -49,7 +53,7 @@ def select_person(photo: Photo, request: Request) -> Person:
     if request.whole_frame:
         return person_from_box(photo, (0.0, 0.0, float(photo.width), float(photo.height)), request.detector)
     if request.person < 0:
-        raise UserError(f"There is no person number {request.person}; the largest has number 0.")
+        raise NoPersonError(f"There is no person number {request.person}; the largest has number 0.")
     persons = candidates(photo, request.detector)
     if request.person >= len(persons):
         raise _no_such_person(request.person, len(persons))
@@ -75,7 +79,7 @@ def find_persons(photo: Photo, detector_path: str = "") -> list[Person]:
     seen = [detection for scale in FIRST_LOOKS for detection in detector.detect(photo.rgb, scale=scale)]
     detections = _without_duplicates(seen)
     if not detections:
-        raise UserError("No person was found in the photo.", CHOOSE_OTHERWISE)
+        raise NoPersonError("No person was found in the photo.", CHOOSE_OTHERWISE)
     persons = [_person(photo, detection) for detection in detections]
     return sorted(persons, key=lambda person: float(person.mask.sum()), reverse=True)
 
@@ -112,9 +116,9 @@ def person_from_box(photo: Photo, box: Box, detector_path: str = "") -> Person:
     return Person(box, clean.mask * inside, seen.score)
 
 
-def _no_such_person(index: int, found: int) -> UserError:
+def _no_such_person(index: int, found: int) -> NoPersonError:
     persons = "only one person was" if found == 1 else f"{found} persons were"
-    return UserError(f"There is no person number {index}: {persons} found, and the largest has number 0.")
+    return NoPersonError(f"There is no person number {index}: {persons} found, and the largest has number 0.")
 
 
 def _detector(path: str) -> Detector:

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from PIL import Image
 
+from .back import LEAST_OVERLAP, BackView, about_face, add_back_photo, find_back
 from .camera import DEFAULT_DISTANCE, CropSquare, distance_from_focal, project, unproject
 from .contracts import People, PhotoCamera, Request, Result
 from .detail import add_photo_detail
@@ -22,10 +23,11 @@ from .lighting import fit_light_rig
 from .memory import check_memory
 from .model import Encoding, PhorhumModel
 from .model.feature_extractor import DENSE_CHANNELS, dense_maps
+from .model.first_light import srgb_to_linear
 from .people import picture_people
 from .person import Person, candidates, select_person
 from .photo import Photo, load_photo
-from .surface import extract_surface, field_normals
+from .surface import Surface, extract_surface, field_normals
 
 Progress = Callable[[str, float], None]
 
@@ -150,8 +152,10 @@ class Reconstructor:
             photo = load_photo(request.photo)
         with watch.stage("Finding person"):
             person = select_person(photo, request)
+            back = find_back(request)
         with watch.stage("Encoding"):
             encoded = self.encode(photo, person)
+            back_encoded = self.encode(*back) if back else None
         with watch.stage("Finding surface") as tell:
             surface = extract_surface(
                 lambda points: self.distances(encoded, points), self.bounds(encoded), request.resolution, tell, CHUNK
@@ -167,11 +171,19 @@ class Reconstructor:
             albedo = self.albedo(encoded, surface.vertices, lambda fraction: tell(0.8 + fraction * 0.2))
             shading = self.shading(encoded, normals)
             if request.photo_detail:
-                size = min(max(1, round(encoded.square.side)), PIXELS_PER_CELL * request.resolution)
-                picture = crop(photo, person, encoded.square, size)
+                picture = detailed_crop(photo, person, encoded.square, request.resolution)
                 albedo = add_photo_detail(
                     surface.vertices, surface.faces, normals, albedo, shading, picture, encoded.distance
                 )
+            warnings = warnings_about(photo, person)
+            if back and back_encoded:
+                picture = detailed_crop(*back, back_encoded.square, request.resolution)
+                albedo, overlap = self.colour_back(surface, normals, albedo, picture, back_encoded, encoded.distance)
+                if overlap < LEAST_OVERLAP:
+                    warnings.append(
+                        f"The person stands differently in the back photo: {overlap:.0%} of the outlines agree, so "
+                        "some of its colours may be out of place."
+                    )
             shaded = albedo * shading
         with watch.stage("Fitting light"):
             lights = fit_light_rig(lambda n: self.shading(encoded, n))
@@ -189,8 +201,10 @@ class Reconstructor:
             "illumination": [round(x, 4) for x in encoded.encoding.illumination[0].tolist()],
             "resolution": request.resolution,
             "weights_sha256": self.model.sha256,
-            "warnings": warnings_about(photo, person),
+            "warnings": warnings,
         }
+        if back:
+            report["back_overlap"] = round(overlap, 3)
         return Result(vertices, surface.faces, normals, albedo, shaded, camera, lights, joints, report)
 
     def encode(self, photo: Photo, person: Person) -> Encoded:
@@ -233,6 +247,24 @@ class Reconstructor:
             at = torch.from_numpy(points[start : start + CHUNK]).to(self.device)
             parts.append(self.model.field(encoded.encoding, at, encoded.distance)[1].cpu().numpy())
         return np.concatenate(parts)
+
+    def colour_back(
+        self,
+        surface: Surface,
+        normals: np.ndarray,
+        albedo: np.ndarray,
+        picture: np.ndarray,
+        encoded: Encoded,
+        front_distance: float,
+    ) -> tuple[np.ndarray, float]:
+        """The ``albedo`` (V, 3) with the back photo's colours on the back, and how well the outlines agree, 0..1.
+
+        ``picture`` (S, S, 4) is the crop of the back photo, ``encoded`` what G says of it; see :mod:`.back`.
+        """
+        own = srgb_to_linear(torch.sigmoid(dense_maps(encoded.encoding.features)["albedo"][0]))
+        view = BackView(picture, own.permute(1, 2, 0).cpu().numpy(), encoded.distance)
+        shading = self.shading(encoded, about_face(normals))
+        return add_back_photo(surface.vertices, surface.faces, normals, albedo, shading, view, front_distance)
 
     def joints(self, encoded: Encoded) -> np.ndarray:
         """(21, 3) float32 crop units, in the order of ``skeleton.JOINTS``."""
@@ -280,6 +312,11 @@ def crop(photo: Photo, person: Person, square: CropSquare, size: int) -> np.ndar
     colour = Image.fromarray(square_rgb).resize((size, size), Image.Resampling.BOX)
     mask = Image.fromarray(square_mask).resize((size, size), Image.Resampling.BOX)
     return np.dstack([np.asarray(colour, np.float32) / 255, np.asarray(mask, np.float32)])
+
+
+def detailed_crop(photo: Photo, person: Person, square: CropSquare, resolution: int) -> np.ndarray:
+    """As :func:`crop`, with as many pixels as the photo has and a mesh of ``resolution`` cells can hold."""
+    return crop(photo, person, square, min(max(1, round(square.side)), PIXELS_PER_CELL * resolution))
 
 
 @dataclass(frozen=True)

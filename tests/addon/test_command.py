@@ -48,6 +48,14 @@ def test_the_options_reach_the_engine(client, photo, tmp_path):
     assert (tmp_path / "out" / "jo smith.glb").read_bytes()[:4] == b"glTF"
 
 
+def test_a_back_photo_goes_with_one_photo_only(client, photo, tmp_path, capsys):
+    arguments = ["-o", str(tmp_path / "out"), "--back", photo, "--back-person", "1"]
+    assert command.main([photo, photo, *arguments]) == command.NOT_ALL
+    assert client.requests == [] and "A back photo goes with one photo only." in capsys.readouterr().err
+    assert command.main([photo, *arguments]) == command.DONE
+    assert client.requests == [Request(photo=photo, back_photo=photo, back_person=1)]
+
+
 def test_a_blend_file_holds_the_person_alone(client, photo, tmp_path):
     bpy.ops.mesh.primitive_cube_add()
     assert command.main([photo, "-o", str(tmp_path), "--format", "blend"]) == command.DONE

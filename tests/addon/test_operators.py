@@ -10,7 +10,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from phorhum_blender.addon import engine_process, measured  # noqa: E402
+from phorhum_blender.addon import diagnosis, engine_process, measured  # noqa: E402
 from phorhum_blender.addon.found import found  # noqa: E402
 from phorhum_blender.addon.job import status  # noqa: E402
 from phorhum_blender.addon.operators import PHORHUM_OT_reconstruct  # noqa: E402
@@ -45,6 +45,27 @@ def test_photo_detail_is_on_unless_switched_off(client, photo):
     assert bpy.context.scene.phorhum.photo_detail is True
     bpy.ops.phorhum.reconstruct_again()
     assert client.requests[2].photo_detail is False
+
+
+def test_a_back_photo_goes_along_and_is_made_again(client, photo, tmp_path):
+    back = tmp_path / "her back.png"
+    back.touch()
+    bpy.ops.phorhum.reconstruct(filepath=photo, back_photo=str(back), back_person=1)
+    assert client.requests == [Request(photo=photo, back_photo=str(back), back_person=1)]
+    bpy.ops.phorhum.reconstruct_again()
+    assert client.requests[1] == client.requests[0]
+    bpy.ops.phorhum.restore_settings()
+    settings = bpy.context.scene.phorhum
+    assert (settings.back_photo, settings.back_person) == (str(back), 1)
+    assert str(back) not in diagnosis.diagnosis(bpy.context) and diagnosis.last.photos == (photo, str(back))
+    settings.photo = "/somewhere/else.jpg"
+    assert (settings.back_photo, settings.back_person) == ("", 0)  # the back was of the other photo's person
+
+
+def test_a_missing_back_photo_is_an_error_before_any_work(client, photo, tmp_path):
+    with pytest.raises(RuntimeError, match="There is no photo at .*none.jpg"):
+        bpy.ops.phorhum.reconstruct(filepath=photo, back_photo=str(tmp_path / "none.jpg"))
+    assert client.requests == []
 
 
 def test_again_repeats_the_request_and_hides_the_old_person(client, photo):

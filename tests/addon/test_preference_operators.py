@@ -85,7 +85,7 @@ def test_the_diagnosis_tells_versions_weights_error_and_report(client, photo):
 def test_private_paths_stay_private(client, photo, monkeypatch):
     monkeypatch.setenv("HOME", "/home/ann")
     monkeypatch.setattr(diagnosis.last, "error", f"The photo {Path(photo).name} at {photo} and /home/ann/x is damaged")
-    monkeypatch.setattr(diagnosis.last, "photo", photo)
+    monkeypatch.setattr(diagnosis.last, "photos", (photo,))
     text = diagnosis.diagnosis(bpy.context)
     assert "The photo <photo> at <photo> and ~/x is damaged" in text
     assert "jo smith" not in text and "/home/ann" not in text

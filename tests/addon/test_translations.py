@@ -17,7 +17,17 @@ from phorhum_blender.addon.german import GERMAN  # noqa: E402
 from phorhum_blender.addon.translations import translate  # noqa: E402
 
 NO_WORDS = {"", "PHORHUM", "CPU", "CUDA", "MPS"}
-SPEAKERS = {"UserError", "words", "translate", "poll_message_set", "progress", "stage", "mask_private", "append"}
+SPEAKERS = {
+    "UserError",
+    "NoPersonError",
+    "words",
+    "translate",
+    "poll_message_set",
+    "progress",
+    "stage",
+    "mask_private",
+    "append",
+}
 OTHERWISE = {  # told in ways that the reader of sentences does not see
     "Blender cannot show this photo behind the camera.",
     "The person reaches the {} edge of the photo; what lies beyond it is guessed.",

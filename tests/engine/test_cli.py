@@ -39,6 +39,12 @@ def test_photo_detail_can_be_left_out(folder, options, wanted):
     assert load_npz("person.npz").report["photo_detail"] is wanted
 
 
+def test_a_back_photo_reaches_the_engine(folder):
+    assert main(["good.jpg", "-o", "person.npz", "--back", "noisy.jpg", "--back-person", "2"]) == 0
+    report = load_npz("person.npz").report
+    assert (report["back_photo"], report["back_person"]) == ("noisy.jpg", 2)
+
+
 def test_writes_the_report(folder):
     assert main(["good.jpg", "-o", "person.glb", "--report", "report.json"]) == 0
     report = json.loads(Path("report.json").read_text())
@@ -58,6 +64,7 @@ def test_tells_warnings(folder, capfd):
     [
         (["nobody.jpg", "-o", "person.glb"], "No person was found. Choose another photo."),
         (["absent.jpg", "-o", "person.glb"], "There is no photo absent.jpg."),
+        (["good.jpg", "-o", "person.glb", "--back", "absent.jpg"], "There is no photo absent.jpg."),
         (["good.jpg", "-o", "person.fbx"], "must end in one of .glb, .ply, .obj, .npz"),
         (["good.jpg", "-o", "absent/person.glb"], "The folder absent does not exist."),
         (["good.jpg", "-o", "person.glb", "--report", "absent/r.json"], "The folder absent does not exist."),

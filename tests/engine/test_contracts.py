@@ -8,7 +8,13 @@ from phorhum_blender.engine.contracts import Request
 
 
 @pytest.mark.parametrize(
-    "request_", [Request("a.jpg"), Request("a.jpg", photo_detail=False), Request("a.jpg", box=(1.0, 2.0, 3.5, 4.0))]
+    "request_",
+    [
+        Request("a.jpg"),
+        Request("a.jpg", photo_detail=False),
+        Request("a.jpg", box=(1.0, 2.0, 3.5, 4.0)),
+        Request("a.jpg", back_photo="b.jpg", back_person=1),
+    ],
 )
 def test_a_request_survives_json(request_):
     assert Request.from_json(json.loads(json.dumps(request_.to_json()))) == request_
@@ -18,6 +24,12 @@ def test_a_request_from_before_photo_detail_gets_the_default():
     stored = Request("a.jpg", resolution=64).to_json()
     del stored["photo_detail"]
     assert Request.from_json(stored) == Request("a.jpg", resolution=64, photo_detail=True)
+
+
+def test_a_request_from_before_back_photos_has_none():
+    stored = Request("a.jpg", resolution=64).to_json()
+    del stored["back_photo"], stored["back_person"]
+    assert Request.from_json(stored) == Request("a.jpg", resolution=64)
 
 
 @pytest.mark.parametrize("change", [{"photo_details": True}, {"version": 99}])
