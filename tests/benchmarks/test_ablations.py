@@ -47,7 +47,7 @@ def test_variants_are_trained_alike_but_for_one_thing(training, tmp_path):
     ablations.main(arguments(tmp_path, "--only", "full", "without skeleton", "--held-out", "T", "--seed", "4"))
     full, without = (" ".join(run) for run in training.runs)
     assert "--steps 100 " in full and "--held-out T --seed 4" in full and "--cache C" in full
-    assert " --weight joints=0 --weight joint_depth=0 --weight parts=0" in without
+    assert " --weight joints=0 --weight joint_heat=0 --weight joint_depth=0 --weight parts=0" in without
     assert without.split(" --weight")[0].split(" --cache")[0] == full.split(" --cache")[0]
 
 
