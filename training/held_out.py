@@ -10,6 +10,7 @@ import hashlib
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -98,10 +99,11 @@ def held_out_cases(assets: Path, per_group: int = CASES_PER_GROUP) -> list[Case]
     return cases
 
 
-def make_truth(case: Case, assets: Path) -> Truth:
+def make_truth(case: Case, assets: Path, **crop: Any) -> Truth:
+    """The picture of a case; ``crop`` are arguments of :func:`place` (padding, shift) for another than the usual crop."""
     subject = load_subject(assets, case.kind, case.subject)
     posed, joints = pose_subject(subject, load_poses(assets, held_out=True)[case.pose])
-    placed = place(subject, posed, joints, case.yaw, case.pitch, case.roll, case.distance)
+    placed = place(subject, posed, joints, case.yaw, case.pitch, case.roll, case.distance, **crop)
     sample = render(placed, case.seed)
     hit = sample["hit"]
     albedo, albedo_back = (sample[name].astype(np.float32) / 255 for name in ("albedo", "albedo_back"))
