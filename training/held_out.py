@@ -100,7 +100,7 @@ def held_out_cases(assets: Path, per_group: int = CASES_PER_GROUP) -> list[Case]
 
 
 def make_truth(case: Case, assets: Path, **crop: Any) -> Truth:
-    """The picture of a case; ``crop`` are arguments of :func:`place` (padding, shift) for another than the usual crop."""
+    """The picture of a case; ``crop``: arguments of :func:`place` (padding, shift) for another than the usual crop."""
     subject = load_subject(assets, case.kind, case.subject)
     posed, joints = pose_subject(subject, load_poses(assets, held_out=True)[case.pose])
     placed = place(subject, posed, joints, case.yaw, case.pitch, case.roll, case.distance, **crop)
