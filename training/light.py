@@ -15,27 +15,15 @@ import numpy as np
 os.environ.setdefault("OPENCV_IO_ENABLE_OPENEXR", "1")  # read by cv2 when it is imported
 import cv2  # noqa: E402
 
+from phorhum_blender.engine.harmonics import harmonics  # noqa: E402
+
 ENVIRONMENT_SIZE = (384, 768)  # rows, columns of the kept maps
 ENVIRONMENT_SUFFIXES = (".hdr", ".exr")
 
 
 def sh_basis(n: np.ndarray) -> np.ndarray:
     """(N, 9) real spherical harmonics of unit vectors (N, 3)."""
-    x, y, z = n[:, 0], n[:, 1], n[:, 2]
-    return np.stack(
-        [
-            np.full_like(x, 0.282095),
-            0.488603 * y,
-            0.488603 * z,
-            0.488603 * x,
-            1.092548 * x * y,
-            1.092548 * y * z,
-            0.315392 * (3 * z * z - 1),
-            1.092548 * x * z,
-            0.546274 * (x * x - y * y),
-        ],
-        1,
-    )
+    return np.stack(harmonics(*n.T), 1)
 
 
 def directional_light(direction: np.ndarray, spread: float) -> np.ndarray:

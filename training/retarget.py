@@ -84,6 +84,14 @@ def _between(a: np.ndarray, b: np.ndarray, t: float) -> np.ndarray:
     return Slerp([0, 1], Rotation.from_matrix(np.stack([a, b])))(t).as_matrix()
 
 
+def control_bones(kind: str, bone_name: tuple[str, ...]) -> tuple[dict[str, int], list[int]]:
+    """Numbers of the bones that the rig has of each control joint, and of the spine between pelvis and chest."""
+    index = {name.replace("Bip02", "Bip01"): i for i, name in enumerate(bone_name)}
+    controls, spine = RIGS[kind]
+    found = {key: index[name] for key, name in controls.items() if name in index}
+    return found, [index[name] for name in spine if name in index]
+
+
 def retarget(
     kind: str, bone_name: tuple[str, ...], bone_head: np.ndarray, bone_parent: np.ndarray, pose: np.ndarray
 ) -> np.ndarray:
@@ -91,9 +99,7 @@ def retarget(
 
     Raises ``KeyError`` when the rig lacks its pelvis, chest or head.
     """
-    index = {name.replace("Bip02", "Bip01"): i for i, name in enumerate(bone_name)}
-    controls, spine_names = RIGS[kind]
-    bone = {key: index[name] for key, name in controls.items() if name in index}
+    bone, spine = control_bones(kind, bone_name)
     rest = {key: bone_head[i] for key, i in bone.items()}
     goal = {key: pose[i] for key, i in JOINT.items()}
     turned: dict[int, np.ndarray] = {}
@@ -103,7 +109,6 @@ def retarget(
     chest = _frame(goal["rsho"] - goal["lsho"], goal["neck"] - (goal["pelvis"] + goal["chest"]) / 2)
     chest = chest @ _frame(rest["rsho"] - rest["lsho"], rest["neck"] - (rest["pelvis"] + rest["chest"]) / 2).T
     turned[bone["pelvis"]], turned[bone["chest"]] = pelvis, chest
-    spine = [index[name] for name in spine_names if name in index]
     for k, i in enumerate(spine):
         turned[i] = _between(pelvis, chest, (k + 1) / (len(spine) + 1))
 
@@ -173,15 +178,9 @@ _BONE_OF_CONTROL = {
 }  # fmt: skip
 
 
-def _controls(subject: Subject) -> dict[str, int]:
-    """Bone of the subject of each control joint that its rig has."""
-    index = {name.replace("Bip02", "Bip01"): i for i, name in enumerate(subject.bone_name)}
-    return {key: index[name] for key, name in RIGS[subject.kind][0].items() if name in index}
-
-
 def bone_of_vertices(subject: Subject) -> np.ndarray:
     """(V,) uint8: number of the bone of engine.skeleton.BONES that moves each vertex most."""
-    controls = {bone: key for key, bone in _controls(subject).items()}
+    controls = {bone: key for key, bone in control_bones(subject.kind, subject.bone_name)[0].items()}
     number = np.zeros(len(subject.bone_name), np.uint8)
     for bone in range(len(number)):
         up = bone
@@ -200,7 +199,7 @@ def skeleton_joints(subject: Subject, transform: np.ndarray) -> np.ndarray:
 
     A rig that lacks a hand's or toe's bone has that joint at the tail of the bone before it.
     """
-    controls = _controls(subject)
+    controls, _ = control_bones(subject.kind, subject.bone_name)
     bones = bone_of_vertices(subject)
 
     def moved(bone: int, point: np.ndarray) -> np.ndarray:

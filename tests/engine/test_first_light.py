@@ -5,8 +5,13 @@ import pytest
 import torch
 
 from phorhum_blender.engine import lighting
+from phorhum_blender.engine.harmonics import harmonics
 from phorhum_blender.engine.model import first_light as module
-from phorhum_blender.engine.model.first_light import first_light, sh_basis
+from phorhum_blender.engine.model.first_light import first_light
+
+
+def sh_basis(normals):
+    return torch.stack(harmonics(*normals.unbind(1)), 1)
 
 
 @pytest.fixture

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
+from ..harmonics import harmonics
+
 HARMONICS = 9
 RIDGE = 0.02  # share of the mean diagonal: leaves what the visible side can't tell near zero
 BRIGHTEST = 0.97  # sRGB-encoded: brighter pixels may be clipped and tell nothing
@@ -19,7 +21,8 @@ def first_light(image: torch.Tensor, maps: dict[str, torch.Tensor]) -> torch.Ten
     """
     colour = F.avg_pool2d(image[:, :3].float(), 2).detach()
     weight = torch.sigmoid(maps["mask"].detach()) * (colour.amax(1, keepdim=True) < BRIGHTEST)
-    basis = sh_basis(F.normalize(maps["normal"].detach(), dim=1))  # (B, 9, h, w)
+    x, y, z = F.normalize(maps["normal"].detach(), dim=1).unbind(1)
+    basis = torch.stack(harmonics(x, y, z), 1)  # (B, 9, h, w)
     albedo = srgb_to_linear(torch.sigmoid(maps["albedo"].detach()))
     seen = (basis.unsqueeze(1) * albedo.unsqueeze(2) * weight.unsqueeze(1).sqrt()).flatten(3)  # (B, 3, 9, P)
     target = (srgb_to_linear(colour) * weight.sqrt()).flatten(2).unsqueeze(-1)  # (B, 3, P, 1)
@@ -27,26 +30,6 @@ def first_light(image: torch.Tensor, maps: dict[str, torch.Tensor]) -> torch.Ten
     ridge = RIDGE * gram.diagonal(dim1=2, dim2=3).mean(-1)[..., None, None] + 1e-4
     light = torch.linalg.solve(gram + ridge * torch.eye(HARMONICS, device=gram.device), seen @ target)
     return light.squeeze(-1).transpose(1, 2)
-
-
-def sh_basis(normals: torch.Tensor) -> torch.Tensor:
-    """Real spherical harmonics (B, 9, ...) of bands 0 to 2 at unit ``normals`` (B, 3, ...) (Ramamoorthi and Hanrahan,
-    SIGGRAPH 2001)."""
-    x, y, z = normals.unbind(1)
-    return torch.stack(
-        [
-            torch.full_like(x, 0.282095),
-            0.488603 * y,
-            0.488603 * z,
-            0.488603 * x,
-            1.092548 * x * y,
-            1.092548 * y * z,
-            0.315392 * (3 * z * z - 1),
-            1.092548 * x * z,
-            0.546274 * (x * x - y * y),
-        ],
-        1,
-    )
 
 
 def srgb_to_linear(x: torch.Tensor) -> torch.Tensor:
