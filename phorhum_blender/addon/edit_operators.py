@@ -10,6 +10,7 @@ from bpy.props import EnumProperty, FloatProperty, IntProperty, StringProperty
 
 from ..engine.errors import UserError
 from .job import sentence_of
+from .polls import allowed
 from .scene.decimate import decimate, triangle_count
 from .scene.export import EXPORTERS, export_person
 from .scene.light_rig import light_rig_of, switch_off, switch_on
@@ -47,14 +48,10 @@ class _OnPerson:
 
     in_pose_mode: ClassVar = False  # whether it works while the rig is being posed; else pose mode is left
     report: Any  # from bpy.types.Operator
-    poll_message_set: Any
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = cls.why_not(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, cls.why_not(context))
 
     @classmethod
     def why_not(cls, context: bpy.types.Context) -> str:

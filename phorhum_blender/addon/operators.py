@@ -19,6 +19,7 @@ from . import diagnosis, engine_process, measured
 from .batch import Batch
 from .found import found
 from .job import JobOperator, duration, status
+from .polls import allowed
 from .preferences import machine
 from .properties import absolute, look_options, options
 from .scene.build import Built, build, hide_reconstruction, stored_request
@@ -251,10 +252,7 @@ class PHORHUM_OT_find_people(JobOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if not context.scene.phorhum.photo:
-            cls.poll_message_set(words("Choose a photo first"))
-            return False
-        return True
+        return allowed(cls, "" if context.scene.phorhum.photo else words("Choose a photo first"))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return self.execute(context)
@@ -295,10 +293,7 @@ class PHORHUM_OT_cancel(bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        if status.task is None:
-            cls.poll_message_set(words("Nothing is running"))
-            return False
-        return True
+        return allowed(cls, "" if status.task else words("Nothing is running"))
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         status.cancel()
@@ -339,19 +334,13 @@ def _check_photo(path: str) -> None:
 
 
 def _poll_scene(cls: Any, context: bpy.types.Context) -> bool:
-    if context.scene.library is not None:
-        cls.poll_message_set(
-            words("The scene belongs to another file; a person can only be made in a scene of this one")
-        )
-        return False
-    return True
+    linked = words("The scene belongs to another file; a person can only be made in a scene of this one")
+    return allowed(cls, linked if context.scene.library else "")
 
 
 def _poll_person(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
-    if stored_request(context.view_layer.objects.active) is None:
-        cls.poll_message_set(words("Select a person that was reconstructed from a photo"))
-        return False
-    return True
+    nobody = words("Select a person that was reconstructed from a photo")
+    return allowed(cls, nobody if stored_request(context.view_layer.objects.active) is None else "")
 
 
 CLASSES = (

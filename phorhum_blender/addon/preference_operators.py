@@ -11,6 +11,7 @@ from . import diagnosis, engine_process, measured
 from .download import YOLO_DETECTOR, DownloadTask
 from .job import JobOperator, status
 from .package import PACKAGE, user_folder
+from .polls import allowed
 from .translations import words
 
 
@@ -24,10 +25,7 @@ class PHORHUM_OT_download_detector(JobOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        reason = _why_no_download(context)
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, _why_no_download(context))
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return self.execute(context)
@@ -85,9 +83,7 @@ class PHORHUM_OT_free_memory(bpy.types.Operator):
             reason = words("A job is running; cancel it first")
         elif not engine_process.running():
             reason = words("The engine is not running and holds no memory")
-        if reason:
-            cls.poll_message_set(reason)
-        return not reason
+        return allowed(cls, reason)
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         engine_process.stop()

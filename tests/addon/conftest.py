@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,21 @@ from phorhum_blender.addon.scene.build import build  # noqa: E402
 from phorhum_blender.engine.contracts import People, Request, Result  # noqa: E402
 from phorhum_blender.worker.protocol import Event  # noqa: E402
 from tests.addon import synthetic  # noqa: E402
+
+sessions: list[pytest.Session] = []
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    sessions.append(session)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Ends the process when all is told: after a USD export and a Cycles render, bpy's module waits for ever in its own
+    clean-up at exit (a condition variable is destroyed while one of its threads waits on it; bpy 4.5.15)."""
+    if sessions:
+        config.get_terminal_writer().flush()
+        os._exit(sessions[-1].exitstatus)
 
 
 class FakeJob:

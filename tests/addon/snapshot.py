@@ -24,3 +24,14 @@ def scene_state() -> dict[str, object]:
         "active": active,
         "selected": selected,
     }
+
+
+def break_after(monkeypatch, module, step):
+    """Lets the function ``step`` of ``module`` do its work and then fail with a bug."""
+    works = getattr(module, step)
+
+    def fails(*arguments):
+        works(*arguments)
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(module, step, fails)

@@ -17,7 +17,7 @@ from phorhum_blender.addon.scene.remesh import QUAD, VOXEL, nearest_places, reme
 from phorhum_blender.addon.scene.rig import add_rig, rig_of  # noqa: E402
 from phorhum_blender.addon.scene.texture import bake_texture  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
-from tests.addon.snapshot import scene_state  # noqa: E402
+from tests.addon.snapshot import break_after, scene_state  # noqa: E402
 from tests.addon.synthetic import banded  # noqa: E402
 
 
@@ -73,14 +73,8 @@ def test_voxels_too_large_for_the_person_are_an_error_and_change_nothing(person)
 
 @pytest.mark.parametrize("step", ["_new_surface", "_check", "transfer_colours", "show"])
 def test_a_bug_leaves_the_scene_alone(person, monkeypatch, step):
-    works = getattr(module, step)
-
-    def fails(*arguments):
-        works(*arguments)
-        raise ZeroDivisionError
-
     before = scene_state()
-    monkeypatch.setattr(module, step, fails)
+    break_after(monkeypatch, module, step)
     with pytest.raises(ZeroDivisionError):
         remesh(bpy.context, person, VOXEL, 0.03)
     assert scene_state() == before and person.visible_get()

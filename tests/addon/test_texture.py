@@ -15,7 +15,7 @@ from phorhum_blender.addon.scene.texture import bake_texture, corner_places, pai
 from phorhum_blender.engine.errors import UserError  # noqa: E402
 from phorhum_blender.engine.export import linear_to_srgb  # noqa: E402
 from tests.addon.rendering import look_up, render_linear  # noqa: E402
-from tests.addon.snapshot import scene_state  # noqa: E402
+from tests.addon.snapshot import break_after, scene_state  # noqa: E402
 
 
 def test_the_texture_shows_at_the_vertices_what_they_have(person):
@@ -82,14 +82,8 @@ def test_pixels_outside_of_triangles_take_the_colours_around_them():
 
 @pytest.mark.parametrize("step", ["unwrap", "_paint", "set_texture"])
 def test_a_bug_leaves_the_scene_alone(person, monkeypatch, step):
-    works = getattr(module, step)
-
-    def fails(*arguments):
-        works(*arguments)
-        raise ZeroDivisionError
-
     before = scene_state()
-    monkeypatch.setattr(module, step, fails)
+    break_after(monkeypatch, module, step)
     with pytest.raises(ZeroDivisionError):
         bake_texture(bpy.context, person, 1024)
     assert scene_state() == before and len(person.data.uv_layers) == 0 and texture_of(person) is None
