@@ -2,8 +2,8 @@
 
     python -m benchmarks.light_check --assets ../shared/assets [--people 3] [--samples 256]
 
-Training shades by precomputed radiance transfer (``training.render.radiance_transfer``) and the light's spherical
-harmonics (``training.light.environment_sh``). Cycles renders the person by direct light alone, as training does, and
+Training shades by which directions each pixel sees (``training.render.visibility``) and the light of each
+(``training.light.shade``). Cycles renders the person by direct light alone, as training does, and
 once more with light that bounces; linear, no view transform. Each shading is brought to the exposure of training, mean
 0.8, and their mean absolute difference over the visible pixels should be 0.03 at the most. The table goes into
 docs/training.md.
@@ -20,16 +20,16 @@ import bpy
 import numpy as np
 
 from training.cache import Placed, random_placed
+from training.dataset import LEAST_SHADING
 from training.evaluate import markdown_table, write_section
 from training.held_out import render
-from training.light import ENVIRONMENT_SUFFIXES, environment_sh, latlong_directions, read_environment, sh_basis
+from training.light import ENVIRONMENT_SUFFIXES, Environment, Light, read_environment, shade
 from training.render import ALPHA_CUT, vertex_normals
 
-MEAN_SHADING, LEAST_SHADING = 0.8, 0.01  # as in training, see training.dataset.make_photo
+MEAN_SHADING = 0.8  # as in training, see training.dataset.make_photo
 LARGEST_ERROR = 0.03
 BOUNCES = 4  # of the render that is told for information
 PICTURE = 128  # pixels a side of Cycles' pictures, of which each covers several of ours
-LIMITED_SIZE = (64, 128)  # rows, columns of the map of band-limited light
 FIRST_PERSON = 900_000  # seed of the first person
 GOLDEN = 0.618  # the golden ratio's fraction: turns of the maps that are spread evenly
 # crop space (x right, y up, z towards the camera) to Blender's (x right, y away from the camera, z up)
@@ -147,29 +147,28 @@ class Check:
     """One person under one environment map."""
 
     error: float  # mean absolute difference from Cycles by direct light, both at mean 0.8
-    in_band: float  # the same, where Cycles too has the environment only as our harmonics hold it
     bounces: float  # the same as ``error``, where Cycles lets light bounce
     brightness: float  # mean of our shading / mean of Cycles' by direct light, before exposure
 
 
 def check(studio: Studio, sample: dict[str, np.ndarray], environment: np.ndarray, turn: float, samples: int) -> Check:
     """Compares ``sample``'s shading, laid out as :func:`training.cache.load_sample` does, with the studio's."""
-    light = environment_sh(environment, turn)
+    light = Environment(environment).light.turned(turn)
     studio.light(np.roll(environment, round(turn * environment.shape[1]), axis=1))
     error, brightness = difference(sample, light, studio.render(samples))
-    fewer = max(samples // 4, 1)  # for information only, or of smooth light
-    bounces, _ = difference(sample, light, studio.render(fewer, BOUNCES))
-    in_band, _ = difference(sample, light, band_limited(studio, light, fewer))
-    return Check(error, in_band, bounces, brightness)
+    bounces, _ = difference(sample, light, studio.render(max(samples // 4, 1), BOUNCES))  # for information only
+    return Check(error, bounces, brightness)
 
 
-def difference(sample: dict[str, np.ndarray], light: np.ndarray, theirs: np.ndarray) -> tuple[float, float]:
-    """Mean absolute difference of ``sample``'s shading under ``light`` (9, 3) from ``theirs``, a picture of
+def difference(sample: dict[str, np.ndarray], light: Light, theirs: np.ndarray) -> tuple[float, float]:
+    """Mean absolute difference of ``sample``'s shading under ``light`` from ``theirs``, a picture of
     :meth:`Studio.render`, each at the exposure of training; and the quotient of their means before that."""
-    shading = np.maximum(sample["transfer"].astype(np.float32) @ light, LEAST_SHADING).astype(np.float32)
-    cover = shrink(sample["hit"].astype(np.float32), len(theirs))
+    hit, normals = sample["hit"], sample["normal"].astype(np.float32) / 127
+    shading = np.zeros((*hit.shape, 3), np.float32)
+    shading[hit] = np.maximum(shade(light, normals[hit], sample["visible"][hit], sample["directions"]), LEAST_SHADING)
+    cover = shrink(hit.astype(np.float32), len(theirs))
     seen = (cover > 0.5) & (theirs[..., 3] > 0.5)
-    a = (shrink(shading * sample["hit"][..., None], len(theirs)) / np.maximum(cover, 0.5)[..., None])[seen]
+    a = (shrink(shading, len(theirs)) / np.maximum(cover, 0.5)[..., None])[seen]
     b = np.maximum(theirs[seen][:, :3], LEAST_SHADING)
     return float(np.abs(a / a.mean() - b / b.mean()).mean() * MEAN_SHADING), float(a.mean() / b.mean())
 
@@ -178,21 +177,6 @@ def shrink(picture: np.ndarray, size: int) -> np.ndarray:
     """The mean of each block of pixels: (S, S, ...) to (size, size, ...); ``size`` divides S."""
     block = len(picture) // size
     return picture.reshape(size, block, size, block, *picture.shape[2:]).mean((1, 3))
-
-
-def band_limited(studio: Studio, light: np.ndarray, samples: int) -> np.ndarray:
-    """Cycles' render, as :meth:`Studio.render` gives it, under the environment that ``light`` (9, 3) stands for.
-
-    Harmonics swing below zero where no environment does: what is above and what is below is rendered by itself.
-    """
-    directions, _ = latlong_directions(*LIMITED_SIZE)
-    radiance = (sh_basis(directions) @ light).reshape(*LIMITED_SIZE, 3).astype(np.float32)
-    pictures = []
-    for part in (radiance, -radiance):
-        studio.light(np.maximum(part, 0))
-        pictures.append(studio.render(samples))
-    pictures[0][..., :3] -= pictures[1][..., :3]
-    return pictures[0]
 
 
 def held_out_people(assets: Path, count: int) -> list[Placed]:
@@ -219,7 +203,7 @@ def table(checks: dict[str, list[Check]]) -> str:
     worst = {name: max(c.error for c in of) for name, of in checks.items()}
     rows = [[name, worst[name], *means[name]] for name in sorted(means, key=lambda name: means[name][0])]
     rows.append(["mean", float(np.mean(list(worst.values()))), *np.mean(list(means.values()), 0)])
-    heading = ["environment", "error", "worst person", "within the band", "with bounces", "brightness"]
+    heading = ["environment", "error", "worst person", "with bounces", "brightness"]
     cells = [[name, *(f"{x:.3f}" for x in (error, most, *rest))] for name, most, error, *rest in rows]
     return markdown_table(heading, cells)
 

@@ -1,7 +1,8 @@
 """Posed people seen by a camera, ready for training: everything that is slow to make and does not depend on the light.
 
-A sample is one person in one pose from one camera: albedo, normals, depth (front and back), radiance transfer, points
-with signed distance, surface points. Light, background, photo effects and mirroring are put on in training.
+A sample is one person in one pose from one camera: albedo, normals, depth (front and back), from which directions light
+reaches each pixel, points with signed distance, surface points. Light, background, photo effects and mirroring are put
+on in training.
 
     python -m training.cache --assets ../shared/assets --out CACHE --first 0 --count 2000 --processes 4
 """
@@ -21,7 +22,7 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
-from training.render import Hits, Scene, pixel_rays, radiance_transfer, sphere_directions
+from training.render import Hits, Scene, pixel_rays, sphere_directions, visibility
 from training.retarget import bone_of_vertices, retarget, skeleton_joints, skin, vary
 from training.subjects import HELD_OUT_GROUPS, Subject, list_subjects, load_poses, load_subject, recolour
 
@@ -30,6 +31,7 @@ EXTERIOR_POINTS = 20_000  # surface points that stand for the outer surface
 SURFACE_POINTS = 3_000  # of these, kept
 NEAR_POINTS, RAY_POINTS, BOX_POINTS = 3_500, 2_000, 1_000
 VIEWS = 2  # of a posed person
+DIRECTIONS = 256  # to which each pixel's view is free or not
 POINT_STEP, NORMAL_STEP = 1 / 8192, 1 / 127  # of stored points (crop units) and normals
 BOX = np.array([[-1.1, -1.1, -0.9], [1.1, 1.1, 0.9]])  # crop units
 MAKEHUMAN_SHARE = float(os.environ.get("PHORHUM_MAKEHUMAN_SHARE", "0.3"))
@@ -215,10 +217,10 @@ def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarra
     centre_albedo = np.where(alpha[seen, None] > 0, albedo[seen], front.albedo[seen])
     # a random rotation; scipy's own takes its seed by other names in other versions
     quaternion = np.random.RandomState(rng.integers(2**31)).normal(size=4)
-    axes = Rotation.from_quat(quaternion).apply(sphere_directions(64))
-    transfer = np.zeros((len(seen), 9), np.float32)
+    axes = Rotation.from_quat(quaternion).apply(sphere_directions(DIRECTIONS)).astype(np.float32)
+    visible = np.zeros((len(seen), DIRECTIONS // 8), np.uint8)
     lit = front.hit[seen]
-    transfer[lit] = radiance_transfer(scene, front.position[seen[lit]], front.normal[seen[lit]], axes)
+    visible[lit] = visibility(scene, front.position[seen[lit]], front.normal[seen[lit]], axes)
     width = window[2] - window[0]
     pixel = (seen // width + window[1]) * SIZE + seen % width + window[0]
 
@@ -237,7 +239,8 @@ def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarra
         "back": back.position[seen, 2].astype(np.float16),
         "albedo_back": back.albedo[seen],
         "normal_back": np.round(back.normal[seen] * 127).astype(np.int8),
-        "transfer": transfer.astype(np.float16),
+        "visible": visible,
+        "directions": axes,
         "points": points,
         "distance": signed_distance(scene, outer, points * POINT_STEP).astype(np.float16),
         "surface": np.round(outer.position[keep] / POINT_STEP).astype(np.int16),
@@ -285,7 +288,8 @@ def load_sample(path: Path) -> dict[str, np.ndarray]:
     """Reads a sample and lays its pixels out as 256 x 256 pictures (rows from the top).
 
     albedo, albedo_back (S, S, 3) uint8 sRGB; alpha (S, S) uint8; normal, normal_back (S, S, 3) int8 / 127;
-    front, back (S, S) float16 z in crop units where hit (S, S) bool; transfer (S, S, 9) float16; points (P, 3) and
+    front, back (S, S) float16 z in crop units where hit (S, S) bool; visible (S, S, D / 8) uint8, which of directions
+    (D, 3) each pixel sees, see :func:`training.render.visibility`; points (P, 3) and
     surface (Q, 3) float32 crop units, distance (P,) and surface_normal (Q, 3) float32, surface_albedo (Q, 3) uint8
     sRGB; camera (2,): distance in crop units, metres of a 1.70 m person per crop unit; part (S, S) uint8 number of the
     bone (engine.skeleton.BONES) that moves what is seen; joints (21, 3) crop units.
@@ -293,8 +297,7 @@ def load_sample(path: Path) -> dict[str, np.ndarray]:
     with np.load(path) as data:
         sample = {key: data[key] for key in data.files}
     for key, step in (("points", POINT_STEP), ("surface", POINT_STEP), ("surface_normal", NORMAL_STEP)):
-        if sample[key].dtype.kind == "i":  # older samples have floats
-            sample[key] = sample[key].astype(np.float32) * np.float32(step)
+        sample[key] = sample[key].astype(np.float32) * np.float32(step)
     sample["distance"] = sample["distance"].astype(np.float32)
     return lay_out(sample, SIZE)
 
@@ -318,7 +321,7 @@ def gather(sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     return {**sample, **pictures, "pixel": pixel.astype(np.uint16)}
 
 
-PICTURES = ("alpha", "albedo", "hit", "normal", "front", "back", "albedo_back", "normal_back", "transfer", "part")
+PICTURES = ("alpha", "albedo", "hit", "normal", "front", "back", "albedo_back", "normal_back", "visible", "part")
 
 
 def random_placed(

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image, ImageDraw
 
+from phorhum_blender.engine.colour import linear_to_srgb
 from phorhum_blender.engine.contracts import PhotoCamera, Result
-from training.light import to_srgb
 from training.metrics import Mesh, Raster, cast
 
 HEIGHT = 512  # pixels of a picture
@@ -95,7 +95,7 @@ def photo_sheet(photo: np.ndarray, result: Result, outline: np.ndarray, title: s
     ``photo`` (H, W, 3) uint8, ``outline`` (h, w) bool: the mesh through the matched camera.
     """
     mesh = Mesh(result.vertices, result.faces)
-    albedo, shaded = to_srgb(result.albedo), to_srgb(result.shaded)
+    albedo, shaded = linear_to_srgb(result.albedo), linear_to_srgb(result.shaded)
     front, side, back = (look(mesh, yaw, HEIGHT) for yaw in (FRONT, SIDE, BACK))
     pictures = [
         _fit(with_outline(photo, outline)),
@@ -116,7 +116,7 @@ def held_out_sheet(
 
     ``image`` and ``true_albedo`` (S, S, 3) 0..1 sRGB-encoded; ``albedo`` (V, 3) linear, of the predicted vertices.
     """
-    colour = to_srgb(albedo)
+    colour = linear_to_srgb(albedo)
     views = [look(predicted, yaw, HEIGHT, truth) for yaw in (FRONT, SIDE, BACK)]
     true_views = [look(truth, yaw, HEIGHT) for yaw in (FRONT, SIDE)]
     pictures = [_fit((image * 255).astype(np.uint8))]

@@ -14,14 +14,16 @@ import torch
 from PIL import Image
 from torch.utils.data import IterableDataset
 
+from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
 from phorhum_blender.engine.skeleton import MIRRORED_BONES, MIRRORED_JOINTS
 from training.backgrounds import photo_background
 from training.cache import BOX_POINTS, NEAR_POINTS, PICTURES, RAY_POINTS, gather, lay_out, load_sample
-from training.light import directional_light, environment_sh, irradiance, load_environments, to_linear, to_srgb
+from training.light import Environment, Light, disc_lamp, even_sky, load_environments, shade
 
 NEAR_TRUNCATION = 0.1  # crop units: signed distances are learned exactly up to here
-ODD_IN_X = (3, 4, 7)  # harmonics that change their sign in a mirror
 KEPT_SIZE = 128  # pixels: samples up to this size (0.2 MB each) stay in memory
+LEAST_SHADING = 0.01
+LARGEST_LAMP = 40  # degrees: radius of drawn lamps, from a point to a wide window
 POINTS, SURFACE, SHADED = 1500, 400, 256  # points a picture in one step
 SPHERE = 64  # normals all around at which the light itself is learned
 OFF_SURFACE = 0.01  # crop units: standard deviation of points beside the surface whose albedo is learned
@@ -111,10 +113,8 @@ class Photos(IterableDataset):
 def mirror(sample: dict) -> dict:
     """The sample with left and right exchanged."""
     out = {key: values[:, ::-1].copy() if key in PICTURES else values.copy() for key, values in sample.items()}
-    for key in ("normal", "normal_back", "points", "surface", "surface_normal", "joints"):
+    for key in ("normal", "normal_back", "points", "surface", "surface_normal", "joints", "directions"):
         np.negative(out[key][..., 0], out=out[key][..., 0])
-    for harmonic in ODD_IN_X:
-        np.negative(out["transfer"][..., harmonic], out=out["transfer"][..., harmonic])
     out["part"] = np.array(MIRRORED_BONES, np.uint8)[out["part"]]
     out["joints"] = out["joints"][list(MIRRORED_JOINTS)]
     return out
@@ -147,28 +147,28 @@ def make_photo(
     unshadowed surface that faces anywhere; patch (2,): first row and column of the rendered patch; joints (21, 3);
     camera (2,): distance, metres a unit; back_albedo () weight of albedo that is not seen.
     """
-    environment = environments[rng.integers(len(environments))]
+    environment: Environment = environments[rng.integers(len(environments))]
     turn = rng.random()
     light = random_light(environment, turn, rng)
     hit, alpha = sample["hit"], sample["alpha"].astype(np.float32) / 255
     lit = np.flatnonzero(hit)
-    transfer = sample["transfer"].reshape(-1, 9)[lit].astype(np.float32)
-    shading = np.maximum(transfer @ light.astype(np.float32), 0.01)
+    normals = sample["normal"].reshape(-1, 3)[lit].astype(np.float32) / 127
+    visible = sample["visible"].reshape(hit.size, -1)[lit]
+    shading = np.maximum(shade(light, normals, visible, sample["directions"]), LEAST_SHADING)
     exposure = np.exp(rng.normal(np.log(0.8), 0.3)) / shading.mean()
     gains = np.exp(rng.normal(0, 0.05, 3))
     shading = shading * (exposure * gains).astype(np.float32)
-    normals = sample["normal"].reshape(-1, 3)[lit].astype(np.float32) / 127
 
     albedo = sample["albedo"].reshape(-1, 3)
     full = np.zeros((hit.size, 3), np.float32)
-    full[lit] = to_srgb(to_linear(albedo[lit].astype(np.float32) / 255) * shading)
+    full[lit] = linear_to_srgb(srgb_to_linear(albedo[lit].astype(np.float32) / 255) * shading)
     edge = np.flatnonzero((alpha.reshape(-1) > 0) & ~hit.reshape(-1))  # partly covered pixels without a lit centre
-    full[edge] = to_srgb(to_linear(albedo[edge].astype(np.float32) / 255) * shading.mean(0))
+    full[edge] = linear_to_srgb(srgb_to_linear(albedo[edge].astype(np.float32) / 255) * shading.mean(0))
     person = full.reshape(*hit.shape, 3)
     if choices.backgrounds and rng.random() < OWN_PHOTO_SHARE:
         behind = photo_background(choices.backgrounds, rng, hit.shape[0])
     else:
-        behind = random_background(environment, turn, exposure, rng, hit.shape[0])
+        behind = random_background(environment.picture, turn, exposure, rng, hit.shape[0])
     picture = person * alpha[..., None] + behind * (1 - alpha[..., None])
     picture = photo_effects(picture, rng)
     mask = {"detected": detector_mask(alpha, rng), "true": alpha, "unknown": np.full_like(alpha, 0.5)}[choices.mask]
@@ -189,8 +189,10 @@ def make_photo(
     pick = rng.integers(len(lit), size=SHADED)
     out["shaded_normal"], out["shading"] = normals[pick], shading[pick]
     out["sphere_normal"] = _directions(rng, SPHERE)
-    open_sky = irradiance(normals, light).mean()  # what is seen would be this bright if nothing cast a shadow
-    out["sphere_shading"] = irradiance(out["sphere_normal"], light) * gains * (shading.mean() / gains.mean() / open_sky)
+    # what is seen would be this bright if nothing cast a shadow
+    open_sky = np.maximum(light.shading(out["shaded_normal"]), LEAST_SHADING).mean()
+    around = np.maximum(light.shading(out["sphere_normal"]), LEAST_SHADING)
+    out["sphere_shading"] = around * gains * (out["shading"].mean() / gains.mean() / open_sky)
     out["camera"], out["joints"] = sample["camera"], sample["joints"]
     out["back_albedo"] = np.float32(0.3 if str(sample["kind"]) == "rocketbox" else 1.0)
     return {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in out.items()}
@@ -251,22 +253,17 @@ def _map_targets(sample: dict, alpha: np.ndarray, person: np.ndarray, size: int)
     return out
 
 
-def random_light(environment: np.ndarray, turn: float, rng: np.random.Generator) -> np.ndarray:
-    """(9, 3) harmonics: an environment map, or drawn lights, or both; tinted. Of any brightness."""
-    drawn = np.zeros((9, 3))
+def random_light(environment: Environment, turn: float, rng: np.random.Generator) -> Light:
+    """The light of an environment map, or of drawn lamps in an even sky, or both; tinted. Of any brightness."""
+    drawn = even_sky().times(rng.uniform(0.2, 1.2) * np.exp(rng.normal(0, 0.08, 3)))
     for _ in range(rng.integers(1, 4)):
         direction = rng.normal(size=3) * [1, 0.7, 1] + [0, 0.5, 0.4]
         colour = np.exp(rng.normal(0, 0.12, 3)) * np.exp(rng.normal(0, 0.5))
-        drawn += directional_light(direction, rng.random())[:, None] * colour
-    ambient = np.zeros((9, 3))
-    ambient[0] = 3.545 * rng.uniform(0.2, 1.2) * np.exp(rng.normal(0, 0.08, 3))
-    drawn += ambient
-    real = environment_sh(environment, turn)
-    real = real / max(real[0].mean(), 1e-6)
-    drawn = drawn / drawn[0].mean()
+        drawn += disc_lamp(direction, rng.uniform(0, LARGEST_LAMP)).times(colour)
     kind = rng.random()
     mix = 1.0 if kind < 0.5 else 0.0 if kind < 0.75 else rng.uniform(0.2, 0.8)
-    return (real * mix + drawn * (1 - mix)) * np.exp(rng.normal(0, 0.06, 3))
+    light = environment.light.turned(turn).even().times(mix) + drawn.even().times(1 - mix)
+    return light.times(np.exp(rng.normal(0, 0.06, 3)))
 
 
 def random_background(
@@ -292,7 +289,7 @@ def _environment_view(environment: np.ndarray, turn: float, rng: np.random.Gener
     view = rolled[top : top + side]
     view = view * (np.exp(rng.normal(np.log(0.35), 0.5)) / max(float(np.median(view)), 1e-4))
     view = cv2.resize(np.minimum(view, 4).astype(np.float32), (size, size), interpolation=cv2.INTER_LINEAR)
-    return to_srgb(view).astype(np.float32)
+    return linear_to_srgb(view).astype(np.float32)
 
 
 def clutter(rng: np.random.Generator, size: int) -> np.ndarray:

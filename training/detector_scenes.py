@@ -14,14 +14,16 @@ from pathlib import Path
 import cv2
 import numpy as np
 
+from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
 from training.cache import SIZE
+from training.dataset import LARGEST_LAMP
 from training.light import (
     ENVIRONMENT_SUFFIXES,
-    directional_light,
-    environment_sh,
+    Light,
+    disc_lamp,
+    even_sky,
     load_environments,
-    to_linear,
-    to_srgb,
+    shade,
 )
 
 HELD_OUT_EVERY = 20  # every n-th person of the cache is for validation only
@@ -29,8 +31,8 @@ LEAST_VISIBLE = 0.15  # a person of whom less is seen (behind others, beyond the
 LEAST_SIDE = 6  # pixels of a label's box
 WITH_PEOPLE = ("city", "potsdamer")  # environment maps (one place) that show passers-by, whom nobody has labelled
 
-_LINEAR = to_linear(np.arange(256, dtype=np.float32) / 255).astype(np.float32)
-_SRGB = (to_srgb(np.arange(1024, dtype=np.float32) / 1023) * 255).astype(np.float32)
+_LINEAR = srgb_to_linear(np.arange(256, dtype=np.float32) / 255).astype(np.float32)
+_SRGB = (linear_to_srgb(np.arange(1024, dtype=np.float32) / 1023) * 255).astype(np.float32)
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,12 @@ def cutout_paths(cache: Path, held_out: bool) -> list[Path]:
     return [p for p in paths if (int(p.stem.split("_")[0]) % HELD_OUT_EVERY == 0) == held_out]
 
 
-def _load_cutout(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """albedo (h, w, 3) uint8 sRGB, alpha (h, w) float32 0..1, transfer (h, w, 9) float32, cut to the person."""
+def _load_cutout(path: Path, light: Light) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """albedo (h, w, 3) uint8 sRGB, alpha (h, w) float32 0..1, shading (h, w, 3) float32, cut to the person."""
     with np.load(path) as data:
-        pixel, alpha, albedo, transfer = (data[key] for key in ("pixel", "alpha", "albedo", "transfer"))
+        pixel, alpha, albedo, hit = (data[key] for key in ("pixel", "alpha", "albedo", "hit"))
+        shading = shade(light, data["normal"].astype(np.float32) / 127, data["visible"], data["directions"])
+    shading[~hit] = shading[hit].mean(0)  # pixels at the edge whose centre misses the person
     rows, columns = np.divmod(pixel[alpha > 0], SIZE)
     origin, shape = (rows.min(), columns.min()), (np.ptp(rows) + 1, np.ptp(columns) + 1)
 
@@ -72,7 +76,7 @@ def _load_cutout(path: Path) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         laid[rows - origin[0], columns - origin[1]] = values[alpha > 0]
         return laid
 
-    return picture(albedo), picture(alpha.astype(np.float32) / 255), picture(transfer.astype(np.float32))
+    return picture(albedo), picture(alpha.astype(np.float32) / 255), picture(shading)
 
 
 class SceneStream:
@@ -132,31 +136,29 @@ class SceneMaker:
 
     # People
 
-    def person(self, light: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """(h, w, 3) float32 sRGB 0..255 under ``light`` (9, 3), and (h, w) float32 alpha 0..1, cut to the person."""
-        albedo, alpha, transfer = _load_cutout(self.paths[self.rng.integers(len(self.paths))])
-        shading = np.maximum(transfer @ light.astype(np.float32), 0.02) * np.float32(np.exp(self.rng.normal(0, 0.35)))
+    def person(self, light: Light) -> tuple[np.ndarray, np.ndarray]:
+        """(h, w, 3) float32 sRGB 0..255 under ``light``, and (h, w) float32 alpha 0..1, cut to the person."""
+        albedo, alpha, shading = _load_cutout(self.paths[self.rng.integers(len(self.paths))], light)
+        shading = np.maximum(shading, 0.02) * np.float32(np.exp(self.rng.normal(0, 0.35)))
         rgb = _SRGB[np.minimum(_LINEAR[albedo] * shading * 1023, 1023).astype(np.int32)]
         self.seen = [*self.seen[-31:], (rgb, alpha)]
         return rgb, alpha
 
-    def _light(self) -> np.ndarray:
-        """(9, 3) harmonics under which a surface that faces the camera has a shading of about one."""
+    def _light(self) -> Light:
+        """Light under which a surface that faces the camera has a shading of about one."""
         rng = self.rng
         if rng.random() < 0.5:
-            light = environment_sh(self.environments[rng.integers(len(self.environments))], rng.random())
-            light = light / max(float(light[0].mean()) * 0.282, 1e-3)
+            environment = self.environments[rng.integers(len(self.environments))]
+            light = environment.light.turned(rng.random()).even().times(4)  # as bright as an even sky of radiance 1
         else:
             direction = rng.normal(size=3) + [0, 0.7, 0.7]
-            key = directional_light(direction, rng.random())[:, None] * (1 + rng.normal(0, 0.1, 3))
-            light = key * rng.uniform(0.1, 1.0)
-            light[0] += rng.uniform(0.8, 2.5) * (1 + rng.normal(0, 0.08, 3))
-        grey = light.mean(1, keepdims=True)
-        return grey + (light - grey) * rng.uniform(0.2, 1.0)
+            key = disc_lamp(direction, rng.uniform(0, LARGEST_LAMP)).times(1 + rng.normal(0, 0.1, 3))
+            sky = even_sky().times(rng.uniform(0.25, 0.7) * (1 + rng.normal(0, 0.08, 3)))
+            light = key.times(rng.uniform(0.1, 1.0)) + sky
+        grey = light.colour.mean(1, keepdims=True)
+        return Light(light.direction, grey + (light.colour - grey) * np.float32(rng.uniform(0.2, 1.0)))
 
-    def _add_person(
-        self, image: np.ndarray, instances: np.ndarray, number: int, light: np.ndarray, alone: bool
-    ) -> float:
+    def _add_person(self, image: np.ndarray, instances: np.ndarray, number: int, light: Light, alone: bool) -> float:
         """Pastes a person; the result is the area in pixels that it would have if all of it were seen."""
         rng, size = self.rng, image.shape[0]
         rgb, alpha = self.person(light)
@@ -231,7 +233,7 @@ class SceneMaker:
     def _surroundings(self, size: int) -> np.ndarray:
         """A lens's view into an environment map."""
         rng = self.rng
-        environment = self.empty_environments[rng.integers(len(self.empty_environments))]
+        environment = self.empty_environments[rng.integers(len(self.empty_environments))].picture
         half = np.tan(np.radians(rng.uniform(25, 100)) / 2)
         grid = (np.arange(size) + 0.5) / size * 2 - 1
         x, y = np.meshgrid(grid * half, -grid * half)

@@ -25,6 +25,7 @@ import numpy as np
 import torch
 
 from phorhum_blender.engine.camera import CropSquare
+from phorhum_blender.engine.colour import linear_to_srgb
 from phorhum_blender.engine.contracts import Request
 from phorhum_blender.engine.detail import add_photo_detail
 from phorhum_blender.engine.errors import UserError
@@ -39,7 +40,6 @@ from training.baselines import Baselines, Field
 from training.cache import BOX
 from training.contact_sheet import cast_photo, held_out_sheet, photo_sheet
 from training.held_out import CASES_PER_GROUP, GROUPS, Truth, fingerprint, held_out_cases, make_truth
-from training.light import to_srgb
 from training.metrics import Mesh
 
 LEAST_OUTLINE_IOU = 0.85  # of a photo, see docs/results.md
@@ -152,10 +152,10 @@ def _colour_scores(
     for side, (raster, true_albedo, known) in sides.items():
         for name, albedo in (("albedo", predicted.albedo), ("plain", predicted.plain_albedo)):
             if known and albedo is not None:
-                picture, common = to_srgb(raster.interpolate(predicted.mesh, albedo)), raster.mask & truth.mask
+                picture, common = linear_to_srgb(raster.interpolate(predicted.mesh, albedo)), raster.mask & truth.mask
                 scores[f"{name}_psnr_{side}"] = metrics.psnr(picture, true_albedo, common)
                 scores[f"{name}_ssim_{side}"] = metrics.ssim(picture, true_albedo, common)
-    shaded = to_srgb(front.interpolate(predicted.mesh, predicted.shaded))
+    shaded = linear_to_srgb(front.interpolate(predicted.mesh, predicted.shaded))
     scores["shaded_psnr"] = metrics.psnr(shaded, truth.shaded, front.mask & truth.mask)
     return scores
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import numpy as np
 
+from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
 from training.cache import Placed, load_sample, make_sample, place, pose_subject, standing
-from training.dataset import photo_effects, random_background, random_light
-from training.light import load_environments, sh_basis, to_linear, to_srgb
+from training.dataset import LEAST_SHADING, photo_effects, random_background, random_light
+from training.light import Environment, Light, load_environments, shade
 from training.metrics import Mesh, outer_mesh
 from training.render import ALPHA_CUT
 from training.subjects import Subject, list_subjects, load_poses, load_subject
@@ -24,9 +25,6 @@ from training.subjects import Subject, list_subjects, load_poses, load_subject
 GROUPS = ("seen garments", "unseen garments", "rocketbox")
 CASES_PER_GROUP = 16
 MEAN_SHADING = 0.8  # exposure: mean shading of the person
-LEAST_SHADING = 0.01
-# shading of an unshadowed surface: the cosine lobe's harmonics over pi (Ramamoorthi and Hanrahan, 2001)
-LAMBERT = np.array([1] + [2 / 3] * 3 + [1 / 4] * 5)
 # Rocketbox colours are a re-projection of one frontal picture: true only where that picture looked.
 ROCKETBOX_COLOUR_YAW = 45.0
 CARD_PROBES = np.array([[4, 1, 1], [1, 4, 1], [1, 1, 4], [2, 2, 1], [2, 1, 2], [1, 2, 2]])
@@ -68,7 +66,7 @@ class Truth:
     albedo: np.ndarray  # (S, S, 3) sRGB-encoded 0..1
     albedo_back: np.ndarray
     shaded: np.ndarray  # (S, S, 3) sRGB-encoded, before photo effects
-    light: np.ndarray  # (9, 3) harmonics of the light, exposure applied
+    light: Light  # exposure applied
     distance: float  # of the camera, crop units
     unit: float  # metres of a 1.70 m person per crop unit
     solid: Mesh  # all triangles, crop units: for inside and outside
@@ -76,7 +74,7 @@ class Truth:
 
     def shading(self, normals: np.ndarray) -> np.ndarray:
         """Linear shading (N, 3) of an unshadowed surface with unit ``normals`` (N, 3)."""
-        return np.maximum((sh_basis(normals) * LAMBERT) @ self.light, LEAST_SHADING)
+        return np.maximum(self.light.shading(normals), LEAST_SHADING)
 
 
 def held_out_cases(assets: Path, per_group: int = CASES_PER_GROUP) -> list[Case]:
@@ -135,20 +133,21 @@ def render(placed: Placed, seed: int) -> dict[str, np.ndarray]:
 
 
 def light_picture(
-    sample: dict[str, np.ndarray], albedo: np.ndarray, environments: tuple[np.ndarray, ...], seed: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Input (4, S, S), shaded colour (S, S, 3) sRGB-encoded without background and effects, light (9, 3)."""
+    sample: dict[str, np.ndarray], albedo: np.ndarray, environments: tuple[Environment, ...], seed: int
+) -> tuple[np.ndarray, np.ndarray, Light]:
+    """Input (4, S, S), shaded colour (S, S, 3) sRGB-encoded without background and effects, and the light."""
     rng = np.random.default_rng([4, seed])
     environment, turn = environments[rng.integers(len(environments))], rng.random()
     light = random_light(environment, turn, rng)
-    transfer, hit = sample["transfer"].astype(np.float64), sample["hit"]
-    exposure = MEAN_SHADING / np.maximum(transfer[hit] @ light, LEAST_SHADING).mean()
-    light = light * exposure
-    shading = np.maximum(transfer @ light, LEAST_SHADING)
-    shading[~hit] = shading[hit].mean(0)  # pixels at the edge whose centre misses the person
-    shaded = to_srgb(to_linear(albedo) * shading).astype(np.float32)
+    hit = sample["hit"]
+    lit = shade(light, sample["normal"][hit].astype(np.float32) / 127, sample["visible"][hit], sample["directions"])
+    exposure = float(MEAN_SHADING / np.maximum(lit, LEAST_SHADING).mean())
+    light, lit = light.times(exposure), np.maximum(lit * exposure, LEAST_SHADING)
+    shading = np.full((*hit.shape, 3), lit.mean(0))  # of pixels at the edge, too, whose centre misses the person
+    shading[hit] = lit
+    shaded = linear_to_srgb(srgb_to_linear(albedo) * shading).astype(np.float32)
     alpha = sample["alpha"].astype(np.float32)[..., None] / 255
-    behind = random_background(environment, turn, exposure, rng, len(alpha))
+    behind = random_background(environment.picture, turn, exposure, rng, len(alpha))
     picture = photo_effects((shaded * alpha + behind * (1 - alpha)).astype(np.float32), rng)
     return np.concatenate([picture, alpha], -1).transpose(2, 0, 1).astype(np.float32), shaded, light
 

@@ -10,6 +10,8 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from training import processes
+
 MOMENTUM = 0.95
 DECAY = 0.01  # of weights
 ROUNDS = 5  # of Newton and Schulz
@@ -28,20 +30,22 @@ class Muon(torch.optim.Optimizer):
     @torch.no_grad()
     def step(self, closure: None = None) -> None:  # type: ignore[override]
         for group in self.param_groups:
-            for weight in group["params"]:
-                if weight.grad is None:
-                    continue
-                state = self.state[weight]
-                momentum = state.setdefault("momentum", torch.zeros_like(weight))
-                momentum.lerp_(weight.grad, 1 - MOMENTUM)
-                ahead = weight.grad.lerp(momentum, MOMENTUM)
-                step = orthogonalised(ahead.flatten(1)).view_as(weight)
+            weights = [weight for weight in group["params"] if weight.grad is not None]
+            steps = processes.shared_out(orthogonalised, [self._ahead(weight).flatten(1) for weight in weights])
+            for weight, step in zip(weights, steps, strict=True):
                 scale = STEP_SIZE * max(len(weight), weight[0].numel()) ** 0.5
-                weight.mul_(1 - group["lr"] * DECAY).add_(step, alpha=-group["lr"] * scale)
+                weight.mul_(1 - group["lr"] * DECAY).add_(step.view_as(weight), alpha=-group["lr"] * scale)
+
+    def _ahead(self, weight: nn.Parameter) -> torch.Tensor:
+        """The gradient's moving average, a step ahead (Nesterov's momentum)."""
+        momentum = self.state[weight].setdefault("momentum", torch.zeros_like(weight))
+        momentum.lerp_(weight.grad, 1 - MOMENTUM)
+        return weight.grad.lerp(momentum, MOMENTUM)
 
 
 def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
-    """``matrix`` (n, m) with its singular values brought near one, by Newton's and Schulz' iteration in 16 bits."""
+    """``matrix`` (n, m) with its singular values brought near one, by Newton's and Schulz' iteration in 16 bits;
+    16-bit floats."""
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = wide.bfloat16()
     x = x / (x.norm() + 1e-7)
@@ -49,7 +53,7 @@ def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
     for _ in range(ROUNDS):
         gram = x @ x.T
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return (x if wide is matrix else x.T).to(matrix.dtype)
+    return x if wide is matrix else x.T
 
 
 class Optimiser:

@@ -1,4 +1,5 @@
-"""Several processes that train one model together, started by torchrun: their gradients are averaged.
+"""Several processes that train one model together, started by torchrun: their gradients are averaged, and work that all
+would do alike is shared out.
 
 One process alone needs none of it; every function then does nothing.
 """
@@ -6,7 +7,7 @@ One process alone needs none of it; every function then does nothing.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 import torch
 from torch import distributed
@@ -39,6 +40,21 @@ def average(tensors: Iterable[torch.Tensor]) -> None:
     for tensor in tensors:
         tensor.copy_(flat[start : start + tensor.numel()].view_as(tensor))
         start += tensor.numel()
+
+
+def shared_out(work: Callable[[torch.Tensor], torch.Tensor], matrices: Sequence[torch.Tensor]) -> list[torch.Tensor]:
+    """``work`` of each matrix, which all processes have alike: each does a part of them and gets the rest from the
+    others. ``work`` returns 16-bit floats of the matrix's shape."""
+    if not distributed.is_initialized():
+        return [work(matrix) for matrix in matrices]
+    rank, world = distributed.get_rank(), distributed.get_world_size()
+    by_size = sorted(range(len(matrices)), key=lambda k: -matrices[k].numel())
+    mine = set(by_size[rank::world])
+    done = [work(m) if k in mine else m.new_zeros(m.shape, dtype=torch.bfloat16) for k, m in enumerate(matrices)]
+    flat = torch.cat([matrix.reshape(-1) for matrix in done])
+    distributed.all_reduce(flat)  # a sum with zeros
+    parts = flat.split([matrix.numel() for matrix in matrices])
+    return [part.view(matrix.shape) for part, matrix in zip(parts, matrices, strict=True)]
 
 
 def first_ones(value: float, device: str | torch.device) -> float:

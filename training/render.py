@@ -12,8 +12,6 @@ import numpy as np
 from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 
-from training.light import sh_basis
-
 ALPHA_CUT = 128  # hair cards are cut out below this alpha
 MAX_CUT_LAYERS = 6
 NUDGE = 1e-4  # crop units: how far behind a cut-out hit a ray starts again
@@ -146,17 +144,12 @@ def sphere_directions(count: int) -> np.ndarray:
     return np.stack([r * np.cos(angle), r * np.sin(angle), z], 1)
 
 
-def radiance_transfer(scene: Scene, position: np.ndarray, normal: np.ndarray, directions: np.ndarray) -> np.ndarray:
-    """Shadowed diffuse transfer (N, 9): shading = transfer @ light, both in real spherical harmonics, bands 0..2.
-
-    Precomputed radiance transfer (Sloan et al., 2002): (1 / pi) * integral of V(w) max(0, n.w) Y(w) dw, by the
-    ``directions`` (D, 3), spread evenly over the sphere.
-    """
-    basis = sh_basis(directions) * (4 / len(directions))  # 4 pi / D, over pi
-    cosine = np.maximum(directions.astype(np.float32) @ normal.T.astype(np.float32), 0)
-    way, row = np.nonzero(cosine > 0.02)  # one direction after the other: rays that run alike are quicker
+def visibility(scene: Scene, position: np.ndarray, normal: np.ndarray, directions: np.ndarray) -> np.ndarray:
+    """Which of ``directions`` (D, 3) each surface point at ``position`` (N, 3) sees: (N, D / 8) uint8, a bit each, the
+    first direction in the highest; what lies below the tangent plane of ``normal`` (N, 3) is not seen."""
+    directions = directions.astype(np.float32)
+    way, row = np.nonzero(directions @ normal.T.astype(np.float32) > 0.02)  # like rays one after another are quicker
     start = (position + normal * 4e-3).astype(np.float32)
-    shadowed = scene.occluded(start[row], directions.astype(np.float32)[way])
-    lit = np.zeros(cosine.shape, np.float32)
-    lit[way, row] = np.where(shadowed, 0, cosine[way, row])
-    return lit.T @ basis
+    seen = np.zeros((len(position), len(directions)), bool)
+    seen[row, way] = ~scene.occluded(start[row], directions[way])
+    return np.packbits(seen, axis=1)

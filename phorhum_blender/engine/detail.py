@@ -19,7 +19,7 @@ import numpy as np
 import torch
 
 from .camera import project
-from .model.first_light import srgb_to_linear
+from .colour import linear_to_srgb, srgb_to_linear
 
 CELLS_PER_REACH = 4  # of the grids on which neighbourhoods are gathered: cells a standard deviation
 SOFTNESS = 0.016  # standard deviation of the blur that makes the photo about as soft as the network's albedo
@@ -78,12 +78,13 @@ def recoloured(
     colour = extended(colour, inset > UNRELIABLE)
     soft = cv2.GaussianBlur(colour, (0, 0), SOFTNESS * len(colour) / 2)
     light = np.maximum(shading[seen], LEAST_SHADING)
-    sharp, dull = (_encode(_decode(sample(image, at)) / light) for image in (colour, soft))
-    before, own = _encode(albedo[seen]), _encode(own[seen])
+    # where the shading was taken too dark the curve goes on beyond 1
+    sharp, dull = (linear_to_srgb(srgb_to_linear(sample(image, at)) / light, np.inf) for image in (colour, soft))
+    before, own = linear_to_srgb(albedo[seen]), linear_to_srgb(own[seen])
     target = own + BROAD_SHARE * local_mean(dull - own, weight, at, BROAD)
     fine = np.clip(transferred(dull, target, sharp, weight, at), 0, 1)
     result = albedo.copy()
-    result[seen] = _decode(before + weight[:, None] * (fine - before))
+    result[seen] = srgb_to_linear(before + weight[:, None] * (fine - before))
     return result
 
 
@@ -224,14 +225,3 @@ def smoothstep(x: np.ndarray, low: float, high: float) -> np.ndarray:
     """0 up to ``low``, 1 from ``high`` on, between them a cubic without a kink."""
     t = np.clip((x - low) / (high - low), 0, 1)
     return t * t * (3 - 2 * t)
-
-
-def _encode(linear: np.ndarray) -> np.ndarray:
-    """Linear to sRGB-encoded (IEC 61966-2-1); beyond 1, where the shading was taken too dark, the curve goes on."""
-    x = np.maximum(linear, 0)
-    return np.where(x <= 0.0031308, 12.92 * x, 1.055 * np.maximum(x, 1e-9) ** (1 / 2.4) - 0.055)
-
-
-def _decode(encoded: np.ndarray) -> np.ndarray:
-    """sRGB-encoded to linear."""
-    return srgb_to_linear(torch.from_numpy(encoded)).numpy()

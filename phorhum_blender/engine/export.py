@@ -18,6 +18,7 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from .colour import linear_to_srgb
 from .contracts import RESULT_VERSION, DirectionalLight, LightRig, People, PhotoCamera, Result
 from .errors import UserError
 
@@ -101,12 +102,6 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
     finally:
         with contextlib.suppress(OSError):
             scratch.unlink(missing_ok=True)
-
-
-def linear_to_srgb(linear: np.ndarray) -> np.ndarray:
-    """Linear 0..1, clipped, to sRGB 0..1."""
-    linear = np.clip(linear, 0.0, 1.0)
-    return np.where(linear <= 0.0031308, 12.92 * linear, 1.055 * linear ** (1 / 2.4) - 0.055)
 
 
 def _scratch(path: Path) -> Path:

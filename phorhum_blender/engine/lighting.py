@@ -12,6 +12,7 @@ from itertools import combinations
 import numpy as np
 
 from .contracts import DirectionalLight, LightRig
+from .harmonics import harmonics
 
 Shading = Callable[[np.ndarray], np.ndarray]
 
@@ -55,29 +56,12 @@ def eval_rig(rig: LightRig, normals: np.ndarray) -> np.ndarray:
 
 
 def sh_basis(normals: np.ndarray) -> np.ndarray:
-    """Real spherical harmonics of bands 0 to 2 at unit ``normals`` (N, 3), as (N, 9) float64.
+    """The spherical harmonics of :mod:`.harmonics` at unit ``normals`` (N, 3), as (N, 9) float64.
 
-    In the order (l, m) = (0,0), (1,-1), (1,0), (1,1), (2,-2), (2,-1), (2,0), (2,1), (2,2), orthonormal over the sphere,
-    with the constants and signs of Ramamoorthi and Hanrahan, "An efficient representation for irradiance environment
-    maps" (SIGGRAPH 2001), which also shows that these nine hold a diffuse object's irradiance to about one percent.
     The coefficients in a :class:`LightRig` are those of the shading itself: the radiance that causes it has these
     divided by (pi, 2 pi / 3, pi / 4) for the bands 0, 1, 2, where shading means irradiance.
     """
-    x, y, z = np.asarray(normals, np.float64).T
-    return np.stack(
-        [
-            np.full_like(x, 0.5 * np.sqrt(1 / np.pi)),  # 0.282095
-            np.sqrt(3 / (4 * np.pi)) * y,  # 0.488603
-            np.sqrt(3 / (4 * np.pi)) * z,
-            np.sqrt(3 / (4 * np.pi)) * x,
-            0.5 * np.sqrt(15 / np.pi) * x * y,  # 1.092548
-            0.5 * np.sqrt(15 / np.pi) * y * z,
-            0.25 * np.sqrt(5 / np.pi) * (3 * z * z - 1),  # 0.315392
-            0.5 * np.sqrt(15 / np.pi) * x * z,
-            0.25 * np.sqrt(15 / np.pi) * (x * x - y * y),  # 0.546274
-        ],
-        axis=-1,
-    )
+    return np.stack(harmonics(*np.asarray(normals, np.float64).T), axis=-1)
 
 
 def fibonacci_sphere(count: int) -> np.ndarray:

@@ -17,8 +17,8 @@ from phorhum_blender.addon.scene.look import current_look, show  # noqa: E402
 from phorhum_blender.addon.scene.person import positions  # noqa: E402
 from phorhum_blender.addon.scene.rig import add_rig  # noqa: E402
 from phorhum_blender.addon.scene.texture import bake_texture  # noqa: E402
+from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
-from phorhum_blender.engine.export import linear_to_srgb  # noqa: E402
 from tests.addon.rendering import look_up  # noqa: E402
 from tests.addon.snapshot import scene_state  # noqa: E402
 from tests.addon.synthetic import banded  # noqa: E402

@@ -12,8 +12,8 @@ from phorhum_blender.addon.scene.look import current_look, texture_of  # noqa: E
 from phorhum_blender.addon.scene.person import point_colours, triangles  # noqa: E402
 from phorhum_blender.addon.scene.raster import covered_pixels  # noqa: E402
 from phorhum_blender.addon.scene.texture import bake_texture, corner_places, paint  # noqa: E402
+from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
-from phorhum_blender.engine.export import linear_to_srgb  # noqa: E402
 from tests.addon.rendering import look_up, render_linear  # noqa: E402
 from tests.addon.snapshot import break_after, scene_state  # noqa: E402
 

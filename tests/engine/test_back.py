@@ -12,10 +12,10 @@ cv2 = pytest.importorskip("cv2")
 from phorhum_blender.engine import back, person  # noqa: E402
 from phorhum_blender.engine.back import LEAST_OVERLAP, BackView, about_face, add_back_photo, aligned  # noqa: E402
 from phorhum_blender.engine.camera import unproject  # noqa: E402
+from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.contracts import Request  # noqa: E402
 from phorhum_blender.engine.detail import depth_map, facing, projected, sample  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
-from phorhum_blender.engine.export import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.reconstruct import Reconstructor  # noqa: E402
 from phorhum_blender.engine.surface import extract_surface, field_normals  # noqa: E402
 

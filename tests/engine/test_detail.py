@@ -10,8 +10,8 @@ from hypothesis.extra import numpy as hnp
 cv2 = pytest.importorskip("cv2")
 
 from phorhum_blender.engine import detail  # noqa: E402
+from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.detail import add_photo_detail, border_distance, depth_map, photo_weights  # noqa: E402
-from phorhum_blender.engine.export import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.model.first_light import srgb_to_linear  # noqa: E402
 from phorhum_blender.engine.surface import extract_surface  # noqa: E402
 

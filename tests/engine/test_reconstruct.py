@@ -8,9 +8,9 @@ import torch
 from PIL import Image, ImageDraw
 
 from phorhum_blender.engine.camera import CropSquare, project
+from phorhum_blender.engine.colour import linear_to_srgb
 from phorhum_blender.engine.contracts import Request
 from phorhum_blender.engine.errors import Cancelled, UserError
-from phorhum_blender.engine.export import linear_to_srgb
 from phorhum_blender.engine.model import Encoding
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS
 from phorhum_blender.engine.model.phorhum import DEFAULT_WEIGHTS

@@ -16,6 +16,7 @@ from training import detector as detector_module
 from training.cache import SIZE
 from training.detector import Trainer, box_iou, evaluate, export, make_batch, train
 from training.detector_scenes import HELD_OUT_EVERY, Scene, SceneMaker, SceneStream, _renumbered, cutout_paths
+from training.render import sphere_directions
 
 
 @pytest.fixture(scope="module")
@@ -37,12 +38,14 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     body = ((x - 128) / 40) ** 2 + ((y - 150) / 90) ** 2 < 1
     head = np.hypot(x - 128, y - 45) < 22
     pixel = np.flatnonzero((body | head).ravel()).astype(np.int32)
-    transfer = np.zeros((len(pixel), 9), np.float16)
-    transfer[:, 0] = 0.8
+    normal = np.full((len(pixel), 3), (0, 0, 127), np.int8)
+    visible = np.full((len(pixel), 16), 255, np.uint8)
+    directions = sphere_directions(128).astype(np.float32)
     for person in range(2 * HELD_OUT_EVERY + 1):
         albedo = np.where(head.ravel()[pixel, None], (210, 170, 150), (20 + 5 * person, 60, 200)).astype(np.uint8)
         alpha = np.full(len(pixel), 255, np.uint8)
-        np.savez(folder / f"{person:07d}_0.npz", pixel=pixel, albedo=albedo, alpha=alpha, transfer=transfer)
+        shape = {"pixel": pixel, "alpha": alpha, "hit": alpha > 0, "normal": normal}
+        np.savez(folder / f"{person:07d}_0.npz", **shape, albedo=albedo, visible=visible, directions=directions)
     return folder
 
 

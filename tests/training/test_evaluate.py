@@ -13,13 +13,14 @@ pytest.importorskip("embreex")
 pytest.importorskip("cv2")
 
 from phorhum_blender.engine import reconstruct  # noqa: E402
+from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
 from phorhum_blender.engine.model import PhorhumModel  # noqa: E402
 from phorhum_blender.engine.reconstruct import Reconstructor  # noqa: E402
 from training import baselines, contact_sheet, evaluate, held_out, metrics  # noqa: E402
 from training.cache import BOX  # noqa: E402
 from training.evaluate import CaseScores, Prediction  # noqa: E402
-from training.light import directional_light, to_srgb  # noqa: E402
+from training.light import disc_lamp  # noqa: E402
 from training.metrics import Mesh  # noqa: E402
 
 RADIUS, DISTANCE, UNIT, SIZE = 0.5, 4.0, 0.9, 64
@@ -36,7 +37,7 @@ def truth() -> held_out.Truth:
     mesh = ball(RADIUS)
     front = metrics.cast_crop(mesh, DISTANCE, SIZE)
     back = metrics.cast_crop(mesh, DISTANCE, SIZE, from_behind=True)
-    grey = np.full((SIZE, SIZE, 3), to_srgb(np.array(0.25)))
+    grey = np.full((SIZE, SIZE, 3), linear_to_srgb(np.array(0.25)))
     return held_out.Truth(
         case=CASE,
         image=np.concatenate([grey, front.mask[..., None]], -1).transpose(2, 0, 1).astype(np.float32),
@@ -46,7 +47,7 @@ def truth() -> held_out.Truth:
         albedo=grey,
         albedo_back=grey,
         shaded=grey,
-        light=directional_light(np.array([0.0, 1, 1]), 0.0)[:, None] * np.ones(3),
+        light=disc_lamp(np.array([0.0, 1, 1]), 0.0),
         distance=DISTANCE,
         unit=UNIT,
         solid=mesh,

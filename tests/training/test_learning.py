@@ -10,12 +10,13 @@ import pytest
 import torch
 import trimesh
 
+from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
 from phorhum_blender.engine.model import PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, Encoding
 from phorhum_blender.engine.skeleton import BONES, JOINTS
 from training.cache import Placed, gather, lay_out, load_sample, make_sample
 from training.dataset import Photos, make_photo, mirror
-from training.light import environment_sh, irradiance, load_environments, sh_basis, to_linear, to_srgb
+from training.light import Environment, Light, disc_lamp, even_sky, load_environments, shade
 from training.losses import WEIGHTS, map_losses
 from training.render import sphere_directions
 from training.subjects import Split, Subject, list_subjects, load_poses
@@ -87,11 +88,16 @@ def test_mirroring_twice_changes_nothing(samples):
 
 def test_a_mirrored_sample_is_lit_from_the_other_side(samples):
     sample = first(samples)
-    light = sh_basis(np.array([[1.0, 0, 0]]))[0]
-    other = sh_basis(np.array([[-1.0, 0, 0]]))[0]
-    shading = sample["transfer"].astype(np.float32) @ light
-    mirrored = mirror(sample)["transfer"].astype(np.float32) @ other
-    np.testing.assert_allclose(mirrored, shading[:, ::-1], atol=2e-3)
+    right = disc_lamp(np.array([1.0, 0.2, 0.5]), 30.0)
+    left = Light(right.direction * np.float32([-1, 1, 1]), right.colour)
+    shading = _shading(sample, right)
+    assert shading.std() > 0.1
+    np.testing.assert_allclose(_shading(mirror(sample), left), shading[:, ::-1], atol=1e-5)
+
+
+def _shading(sample, light):
+    normals, visible = sample["normal"].reshape(-1, 3) / np.float32(127), sample["visible"].reshape(256 * 256, -1)
+    return shade(light, normals, visible, sample["directions"]).reshape(256, 256, 3)
 
 
 @pytest.mark.parametrize("size", [128, 192, 256])
@@ -144,32 +150,32 @@ def test_an_epoch_shows_every_sample_once(samples, assets, monkeypatch):
 
 
 def test_unshadowed_light_is_what_a_ball_shows(samples):
-    """A convex body casts no shadow on itself: precomputed transfer and the formula of irradiance agree."""
+    """A convex body casts no shadow on itself."""
     sample = first(samples)
-    light = environment_sh(np.linspace(2, 0.5, 384, dtype=np.float32)[:, None, None] * np.ones((384, 768, 3)), 0.2)
+    sky = np.linspace(2, 0.5, 384, dtype=np.float32)[:, None, None] * np.ones((384, 768, 3), np.float32)
+    light = Environment(sky).light + disc_lamp(np.array([1.0, 1, 1]), 0.0)
     lit = sample["hit"]
-    normals = sample["normal"][lit].astype(np.float32) / 127
-    shading = sample["transfer"][lit].astype(np.float32) @ light
-    assert np.abs(shading - irradiance(normals, light)).mean() < 0.05 * shading.mean()
+    shading = _shading(sample, light)[lit]
+    expected = light.shading(sample["normal"][lit].astype(np.float32) / 127)
+    assert np.abs(shading - expected).mean() < 0.02 * shading.mean()
 
 
 def test_an_even_sky_lights_all_sides_alike():
-    light = environment_sh(np.ones((384, 768, 3), np.float32), 0.3)
-    normals = sphere_directions(40)
-    irradiance = sh_basis(normals) * np.array([1, *[2 / 3] * 3, *[1 / 4] * 5]) @ light
-    np.testing.assert_allclose(irradiance, 1, atol=0.01)
+    light = Environment(np.ones((384, 768, 3), np.float32)).light.turned(0.3)
+    np.testing.assert_allclose(light.shading(sphere_directions(40)), 1, atol=0.01)
+    np.testing.assert_allclose(even_sky().shading(sphere_directions(40)), 1, atol=0.01)
 
 
 def test_the_middle_of_the_turned_map_lies_behind_the_person():
     sky = np.zeros((384, 768, 3), np.float32)
     sky[150:230, 344:424] = 100
-    light = environment_sh(sky, 0.0)[:, 0]
-    assert sh_basis(np.array([[0, 0, -1.0]]))[0] @ light > 2 * abs(sh_basis(np.array([[0, 0, 1.0]]))[0] @ light)
+    before, behind = Environment(sky).light.shading(np.array([[0, 0, 1.0], [0, 0, -1.0]])).mean(1)
+    assert behind > 100 * before
 
 
 def test_srgb_round_trip():
     x = np.linspace(0, 1, 101)
-    np.testing.assert_allclose(to_srgb(to_linear(x)), x, atol=1e-6)
+    np.testing.assert_allclose(linear_to_srgb(srgb_to_linear(x)), x, atol=1e-6)
 
 
 def test_perfect_maps_have_no_loss(samples, assets):

@@ -20,8 +20,9 @@ pytest.importorskip("embreex")
 import trimesh  # noqa: E402
 
 from training import cache, makehuman, pack  # noqa: E402
-from training.light import environment_sh, load_environments  # noqa: E402
+from training.light import Environment, load_environments  # noqa: E402
 from training.mesh_codec import decode_faces, decode_values, encode_faces, encode_values  # noqa: E402
+from training.render import sphere_directions  # noqa: E402
 from training.retarget import JOINTS, RIGS  # noqa: E402
 from training.subjects import Split, list_subjects, load_poses, load_subject  # noqa: E402
 
@@ -210,10 +211,11 @@ def test_poses_come_back_on_the_same_side_of_the_split(assets, unpacked):
 
 
 def test_light_and_background_of_a_map_come_back(assets, unpacked):
-    true, back = (load_environments(folder)[0] for folder in (assets, unpacked))
+    environments = [load_environments(folder)[0] for folder in (assets, unpacked)]
+    true, back = (environment.picture for environment in environments)
     assert back.max() == pytest.approx(true.max(), rel=0.01)
-    light = environment_sh(true, 0.2)
-    np.testing.assert_allclose(environment_sh(back, 0.2), light, atol=0.01 * light[0].mean())
+    light, again = (environment.light.shading(sphere_directions(50)) for environment in environments)
+    np.testing.assert_allclose(again, light, atol=0.01 * light.mean())
     far = np.ones(true.shape[:2], bool)
     far[40:90, 280:330] = False  # dark beside a sun is less exact, and nobody sees it there
     np.testing.assert_allclose(back[far], true[far], rtol=0.12, atol=0.01)
@@ -223,8 +225,8 @@ def test_a_map_of_any_brightness_keeps_its_light():
     rng = np.random.default_rng(0)
     picture = np.exp(cv2.resize(rng.normal(-3, 3, (24, 48, 3)), (768, 384))).astype(np.float32)
     back = pack.decode_environment(pack.encode_environment(picture))
-    light = environment_sh(picture, 0.0)
-    np.testing.assert_allclose(environment_sh(back, 0.0), light, atol=0.03 * light[0].mean())
+    light, again = (Environment(of).light.shading(sphere_directions(50)) for of in (picture, back))
+    np.testing.assert_allclose(again, light, atol=0.03 * light.mean())
 
 
 def test_held_out_people_are_never_trained_on(assets, unpacked, without_makehuman):
@@ -363,23 +365,16 @@ def test_samples_of_a_pack_depend_on_the_seed_alone(unpacked, tmp_path, held_out
     np.testing.assert_allclose(np.linalg.norm(laid_out["surface_normal"], axis=1), 1, atol=0.02)
 
 
-def test_a_stored_sample_says_the_same_as_it_did_in_floats(unpacked, tmp_path, without_makehuman):
-    """Samples of earlier versions hold points and normals as floats; they are read as they are."""
+def test_a_stored_sample_says_what_was_measured(unpacked, tmp_path, without_makehuman):
     (placed, rng), _ = cache.random_placed(0, unpacked)
     stored = cache.make_sample(placed, rng)
-    old = stored | {
-        "points": stored["points"] * np.float32(cache.POINT_STEP),
-        "surface": stored["surface"] * np.float32(cache.POINT_STEP),
-        "surface_normal": stored["surface_normal"] * np.float32(cache.NORMAL_STEP),
-        "pixel": stored["pixel"].astype(np.int32),
-    }
-    for name, arrays in (("new", stored), ("old", old)):
-        np.savez(tmp_path / f"{name}.npz", **arrays)
-    assert alike(*(cache.load_sample(tmp_path / f"{name}.npz") for name in ("new", "old")))
+    np.savez(tmp_path / "sample.npz", **stored)
+    sample = cache.load_sample(tmp_path / "sample.npz")
     # the distance is that of the points as they are stored
     scene = placed.scene()
     outer = cache.exterior(scene, np.random.default_rng(1), cache.EXTERIOR_POINTS)
-    np.testing.assert_allclose(cache.signed_distance(scene, outer, old["points"]), stored["distance"], atol=0.01)
+    np.testing.assert_allclose(cache.signed_distance(scene, outer, sample["points"]), stored["distance"], atol=0.01)
+    assert np.linalg.norm(sample["surface_normal"], axis=1) == pytest.approx(1, abs=0.02)
 
 
 def test_several_processes_make_the_same_and_leave_what_is_there(unpacked, tmp_path, monkeypatch):

@@ -7,8 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from training.cache import signed_distance, surface_centre
-from training.light import directional_light, environment_sh, sh_basis
-from training.render import Hits, Scene, pixel_rays, radiance_transfer, sphere_directions, vertex_normals
+from training.light import Environment, disc_lamp, shade
+from training.render import Hits, Scene, pixel_rays, sphere_directions, vertex_normals, visibility
 from training.retarget import JOINTS, swing
 
 RADIUS = 0.5
@@ -61,43 +61,53 @@ def test_cut_out_cards_let_rays_through(sphere):
     assert hits.position[0, 2] == pytest.approx(RADIUS, abs=2e-3)
 
 
-def test_transfer_in_the_open_is_the_clamped_cosine(sphere):
-    """A convex body shades by the known harmonics of the clamped cosine: 1, 2/3 and 1/4 (over pi: Ramamoorthi 2001)."""
+def test_in_the_open_half_the_sky_is_seen(sphere):
+    """A convex body hides nothing above its tangent planes, and all that is below."""
     normal = sphere_directions(50)
-    transfer = radiance_transfer(sphere, normal * (RADIUS + 0.01), normal, sphere_directions(2000))
-    expected = sh_basis(normal) * np.array([1, *[2 / 3] * 3, *[1 / 4] * 5])
-    np.testing.assert_allclose(transfer, expected, atol=0.02)
+    directions = sphere_directions(256)
+    seen = np.unpackbits(visibility(sphere, normal * RADIUS, normal, directions), axis=1)
+    np.testing.assert_array_equal(seen, normal @ directions.T > 0.02)
 
 
 def test_a_wall_shadows(sphere):
-    normal = np.array([[0, 0, 1.0]])
-    beside = np.array([[0, 0, -2.0]])  # below the sphere, which covers part of its sky
-    open_sky = radiance_transfer(sphere, beside - [0, 0, 50], normal, sphere_directions(2000))[0, 0]
-    shadowed = radiance_transfer(sphere, beside + [0, 0, 1.4], normal, sphere_directions(2000))[0, 0]
-    share = (RADIUS / 0.604) ** 2  # sin^2 of the cap's half angle: the cosine-weighted sky that the sphere covers
-    assert shadowed / open_sky == pytest.approx(1 - share, abs=0.06)
+    """Below the sphere, which covers a cap of the sky: its share, by the cosine, is sin^2 of its half angle."""
+    at, normal, directions = np.array([[0, 0, -0.704]]), np.array([[0, 0, 1.0]]), sphere_directions(2000)
+    sky = Environment(np.ones((64, 128, 3), np.float32)).light
+    shading = shade(sky, normal, visibility(sphere, at, normal, directions), directions)
+    assert shading == pytest.approx(1 - (RADIUS / 0.7) ** 2, abs=0.02)
 
 
 @pytest.mark.parametrize("turn", [0.0, 0.005, 0.25, 0.7])
 def test_a_map_turns_by_as_much_as_it_is_told(turn):
-    """The first band of a small lamp points to it: behind the person when not turned, to the right at a quarter."""
+    """A small lamp is behind the person when the map is not turned, to the right at a quarter."""
     lamp = np.zeros((384, 768, 3), np.float32)
     lamp[190:194, 380:388] = 1
-    _, up, away, right = environment_sh(lamp, turn)[:4, 0]
-    found = np.arctan2(right, -away) / (2 * np.pi)
+    light = Environment(lamp).light.turned(turn)
+    right, up, near = light.colour[:, 0] @ light.direction
+    found = np.arctan2(right, -near) / (2 * np.pi)
     assert (found - turn + 0.5) % 1 - 0.5 == pytest.approx(0, abs=1e-3)
-    assert abs(up) < 0.02 * np.hypot(right, away)
+    assert abs(up) < 0.02 * np.hypot(right, near)
 
 
-def test_directional_light_shades_by_the_cosine():
-    """Two bands more than half right: the harmonics of a light of unit irradiance give about 1 where it falls in."""
+@pytest.mark.parametrize("radius", [0.0, 20.0, 40.0])
+def test_a_drawn_lamp_is_round_and_shades_by_the_cosine(radius):
     direction = np.array([0.0, 0.6, 0.8])
-    light = directional_light(direction, 0.0)
-    cosine = np.array([1, *[2 / 3] * 3, *[1 / 4] * 5])
-    facing = sh_basis(direction[None]) * cosine @ light
-    away = sh_basis(-direction[None]) * cosine @ light
-    assert facing[0] == pytest.approx(1.0, abs=0.08)
-    assert abs(away[0]) < 0.1
+    lamp = disc_lamp(direction, radius)
+    np.testing.assert_allclose(np.linalg.norm(lamp.direction, axis=1), 1, atol=1e-6)
+    away = np.degrees(np.arccos(np.clip(lamp.direction @ direction, -1, 1)))
+    assert 0.9 * radius - 1e-3 <= away.max() <= radius + 0.1
+    facing, beside, behind = lamp.shading(np.array([direction, [1, 0, 0], -direction]))[:, 0]
+    assert facing == pytest.approx((1 + np.cos(np.radians(radius))) / 2, abs=0.01)  # the mean cosine over the disc
+    assert behind == 0
+    assert beside < 0.5 * np.sin(np.radians(radius)) + 1e-4
+
+
+def test_light_adds_up_and_is_made_even():
+    lamps = disc_lamp(np.array([0.0, 1, 0]), 0.0).times(3) + disc_lamp(np.array([1.0, 0, 0]), 0.0).times([1, 0, 0])
+    np.testing.assert_allclose(lamps.shading(np.array([[0, 1.0, 0]])), 3, atol=1e-3)
+    np.testing.assert_allclose(lamps.shading(np.array([[1.0, 0, 0]])), [[1, 0, 0]], atol=1e-3)
+    assert lamps.even().colour.sum(0).mean() == pytest.approx(1)
+    np.testing.assert_allclose(lamps.vectors(sphere_directions(64)).sum(-1)[:, :2], [[1, 3], [0, 3], [0, 3]], atol=1e-3)
 
 
 def test_signed_distance_of_a_sphere(sphere):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import bpy
 import numpy as np
 
-from ...engine.export import linear_to_srgb
+from ...engine.colour import linear_to_srgb
 from .created import Created
 from .look import TEXTURE, set_texture, show, texture_of
 from .mesh import ALBEDO
