@@ -26,7 +26,7 @@ from training.render import Hits, Scene, pixel_rays, sphere_directions, visibili
 from training.retarget import bone_of_vertices, retarget, skeleton_joints, skin, vary
 from training.subjects import HELD_OUT_GROUPS, Subject, list_subjects, load_poses, load_subject, recolour
 
-SIZE = 256  # pixels a side
+SIZE = 256  # pixels a side, unless told otherwise
 EXTERIOR_POINTS = 20_000  # surface points that stand for the outer surface
 SURFACE_POINTS = 3_000  # of these, kept
 NEAR_POINTS, RAY_POINTS, BOX_POINTS = 3_500, 2_000, 1_000
@@ -198,19 +198,19 @@ def signed_distance(scene: Scene, outer: Hits, points: np.ndarray) -> np.ndarray
     return np.where(winding > 0.5, -size, size)
 
 
-def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarray]:
+def make_sample(placed: Placed, rng: np.random.Generator, size: int = SIZE) -> dict[str, np.ndarray]:
     """All arrays of one sample, as they are stored; see :func:`load_sample`, which lays them out.
 
-    Picture arrays hold only the pixels of ``pixel`` (N,), each row * 256 + column.
+    Picture arrays hold only the pixels of ``pixel`` (N,), each row * size + column.
     """
     scene, distance = placed.scene(), placed.distance
-    low, high = _pixel_window(scene.vertices, distance)
+    low, high = _pixel_window(scene.vertices, distance, size)
     window = (low[0], low[1], high[0], high[1])
     fine = tuple(2 * k for k in window)
-    plane, direction = pixel_rays(2 * SIZE, distance, fine)
+    plane, direction = pixel_rays(2 * size, distance, fine)
     shape = (fine[3] - fine[1], fine[2] - fine[0])
     albedo, alpha = _supersample(scene.see(plane - direction * 3, direction), shape)
-    plane, direction = pixel_rays(SIZE, distance, window)
+    plane, direction = pixel_rays(size, distance, window)
     front = scene.cast(plane - direction * 3, direction)
     back = scene.cast(plane + direction * 3, -direction)
     seen = np.flatnonzero((alpha > 0) | front.hit)
@@ -222,7 +222,7 @@ def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarra
     lit = front.hit[seen]
     visible[lit] = visibility(scene, front.position[seen[lit]], front.normal[seen[lit]], axes)
     width = window[2] - window[0]
-    pixel = (seen // width + window[1]) * SIZE + seen % width + window[0]
+    pixel = (seen // width + window[1]) * size + seen % width + window[0]
 
     part = bone_of_vertices(placed.subject)[scene.faces[:, 0]]
 
@@ -230,6 +230,7 @@ def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarra
     points = np.round(_sample_points(outer, front, back, direction, rng) / POINT_STEP).astype(np.int16)
     keep = rng.permutation(len(outer.position))[:SURFACE_POINTS]
     return {
+        "size": np.array(size),
         "pixel": pixel.astype(np.uint16),
         "alpha": alpha[seen].astype(np.uint8),
         "albedo": centre_albedo.astype(np.uint8),
@@ -253,11 +254,11 @@ def make_sample(placed: Placed, rng: np.random.Generator) -> dict[str, np.ndarra
     }
 
 
-def _pixel_window(vertices: np.ndarray, distance: float) -> tuple[np.ndarray, np.ndarray]:
+def _pixel_window(vertices: np.ndarray, distance: float, size: int) -> tuple[np.ndarray, np.ndarray]:
     seen = vertices[:, :2] * (distance / (distance - vertices[:, 2]))[:, None] * [1, -1]
-    pixel = (seen + 1) / 2 * SIZE
-    low = np.clip(np.floor(pixel.min(0)).astype(int) - 1, 0, SIZE - 1)
-    return low, np.clip(np.ceil(pixel.max(0)).astype(int) + 1, low + 1, SIZE)
+    pixel = (seen + 1) / 2 * size
+    low = np.clip(np.floor(pixel.min(0)).astype(int) - 1, 0, size - 1)
+    return low, np.clip(np.ceil(pixel.max(0)).astype(int) + 1, low + 1, size)
 
 
 def _supersample(colour: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, np.ndarray]:
@@ -285,7 +286,7 @@ def _sample_points(outer: Hits, front: Hits, back: Hits, direction: np.ndarray, 
 
 
 def load_sample(path: Path) -> dict[str, np.ndarray]:
-    """Reads a sample and lays its pixels out as 256 x 256 pictures (rows from the top).
+    """Reads a sample and lays its pixels out as pictures of ``size`` x ``size`` (S x S; rows from the top).
 
     albedo, albedo_back (S, S, 3) uint8 sRGB; alpha (S, S) uint8; normal, normal_back (S, S, 3) int8 / 127;
     front, back (S, S) float16 z in crop units where hit (S, S) bool; visible (S, S, D / 8) uint8, which of directions
@@ -299,12 +300,12 @@ def load_sample(path: Path) -> dict[str, np.ndarray]:
     for key, step in (("points", POINT_STEP), ("surface", POINT_STEP), ("surface_normal", NORMAL_STEP)):
         sample[key] = sample[key].astype(np.float32) * np.float32(step)
     sample["distance"] = sample["distance"].astype(np.float32)
-    return lay_out(sample, SIZE)
+    return lay_out(sample)
 
 
-def lay_out(sample: dict[str, np.ndarray], size: int) -> dict[str, np.ndarray]:
+def lay_out(sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """The sample with its pixels, numbered in ``pixel``, laid out as pictures (size, size, ...), zero elsewhere."""
-    out = dict(sample)
+    out, size = dict(sample), int(sample["size"])
     pixel = out.pop("pixel")
     for key in PICTURES:
         values = sample[key]
@@ -346,6 +347,7 @@ class Job:
     out: Path
     views: int
     held_out: bool
+    size: int = SIZE
 
     def __call__(self, seed: int) -> int:
         """Writes the samples of one person that are not there yet; returns how many."""
@@ -358,7 +360,7 @@ class Job:
                 continue
             partial = path.with_suffix(".part")
             with open(partial, "wb") as file:
-                np.savez(file, **make_sample(placed, rng))
+                np.savez(file, **make_sample(placed, rng, self.size))
             os.replace(partial, path)
             made += 1
         return made
@@ -396,10 +398,11 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0, help="seed of the first person")
     parser.add_argument("--count", type=int, default=1000, help="people")
     parser.add_argument("--views", type=int, default=VIEWS, help="samples of each person")
+    parser.add_argument("--size", type=int, default=SIZE, help="pixels a side: small ones are made sooner")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--held-out", action="store_true", help="people and poses that training never sees")
     args = parser.parse_args()
-    job = Job(args.assets, args.out, args.views, args.held_out)
+    job = Job(args.assets, args.out, args.views, args.held_out, args.size)
     start, made, told = time.time(), 0, 0
     for count in run(job, range(args.first, args.first + args.count), args.processes):
         made += count

@@ -70,7 +70,6 @@ class Photos(IterableDataset):
         self.cache, self.assets, self.size, self.seed, self.augment = cache, assets, size, seed, augment
         self.first, self.batch, self.rank, self.world = first, batch, rank, world
         self.kept: dict[Path, dict] = {}
-        self.kept_size = 0  # pixels a side
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         cv2.setNumThreads(1)
@@ -96,12 +95,12 @@ class Photos(IterableDataset):
     def load(self, path: Path) -> dict:
         """A sample at the lowest resolution that the photos need; small ones are kept in memory."""
         if path in self.kept:
-            return lay_out(self.kept[path], self.kept_size)
+            return lay_out(self.kept[path])
         sample = load_sample(path)
         while self.size <= sample["hit"].shape[0] // 2:
             sample = halve(sample)
         if self.size <= KEPT_SIZE:
-            self.kept[path], self.kept_size = gather(sample), len(sample["hit"])
+            self.kept[path] = gather(sample)
         return sample
 
     def photo(self, sample: dict, environments: tuple, rng: np.random.Generator) -> dict[str, torch.Tensor]:
@@ -132,6 +131,7 @@ def halve(sample: dict) -> dict:
     out["alpha"] = cover.round().astype(np.uint8)
     mean = np.where(cover[..., None] > 0, colour / np.maximum(cover, 1)[..., None], out["albedo"])
     out["albedo"] = mean.round().astype(np.uint8)
+    out["size"] = np.array(half[0])
     return out
 
 

@@ -15,7 +15,6 @@ import cv2
 import numpy as np
 
 from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
-from training.cache import SIZE
 from training.dataset import LARGEST_LAMP
 from training.light import (
     ENVIRONMENT_SUFFIXES,
@@ -66,9 +65,10 @@ def _load_cutout(path: Path, light: Light) -> tuple[np.ndarray, np.ndarray, np.n
     """albedo (h, w, 3) uint8 sRGB, alpha (h, w) float32 0..1, shading (h, w, 3) float32, cut to the person."""
     with np.load(path) as data:
         pixel, alpha, albedo, hit = (data[key] for key in ("pixel", "alpha", "albedo", "hit"))
+        size = int(data["size"])
         shading = shade(light, data["normal"].astype(np.float32) / 127, data["visible"], data["directions"])
     shading[~hit] = shading[hit].mean(0)  # pixels at the edge whose centre misses the person
-    rows, columns = np.divmod(pixel[alpha > 0], SIZE)
+    rows, columns = np.divmod(pixel[alpha > 0], size)
     origin, shape = (rows.min(), columns.min()), (np.ptp(rows) + 1, np.ptp(columns) + 1)
 
     def picture(values: np.ndarray) -> np.ndarray:

@@ -44,7 +44,7 @@ def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for person in range(2 * HELD_OUT_EVERY + 1):
         albedo = np.where(head.ravel()[pixel, None], (210, 170, 150), (20 + 5 * person, 60, 200)).astype(np.uint8)
         alpha = np.full(len(pixel), 255, np.uint8)
-        shape = {"pixel": pixel, "alpha": alpha, "hit": alpha > 0, "normal": normal}
+        shape = {"size": SIZE, "pixel": pixel, "alpha": alpha, "hit": alpha > 0, "normal": normal}
         np.savez(folder / f"{person:07d}_0.npz", **shape, albedo=albedo, visible=visible, directions=directions)
     return folder
 
