@@ -79,11 +79,9 @@ def surface_errors(
 ) -> tuple[float, float]:
     """Mean distances in mm of a 1.70 m person: points ``truth`` (N, 3) of the outer surface to the extracted mesh, and
     that mesh's vertices to the person's triangles."""
-    encoding = model.encode(batch["image"][:1])
     distance, unit = batch["camera"][0].tolist()
-    surface = extract_surface(
-        lambda points: model.field(encoding, torch.from_numpy(points), distance)[0].numpy(), BOX, resolution
-    )
+    field = model.field(model.encode(batch["image"][:1]), distance)
+    surface = extract_surface(lambda points: field.distances(torch.from_numpy(points)).numpy(), BOX, resolution)
     there = distances(truth, surface.vertices, surface.faces).mean()
     back = distances(surface.vertices, placed.vertices, placed.subject.faces).mean()
     return there * unit * 1000, back * unit * 1000

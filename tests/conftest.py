@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parents[1]
+from tests.stand_ins import FAKES, ROOT, save_tiny_model, write_fake_site
 
 
 @pytest.fixture(scope="session")
@@ -28,22 +28,16 @@ def shared_dir() -> Path:
 @pytest.fixture(scope="session")
 def tiny_weights(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The file of a tiny, untrained model, always the same."""
-    torch = pytest.importorskip("torch")
-    from phorhum_blender.engine.model import ModelConfig, PhorhumModel
-
-    torch.manual_seed(0)
-    config = ModelConfig(
-        image_size=64, widths=(8, 8, 8, 8, 8), blocks=(1, 1, 1, 1, 1), features=8, field_width=16, field_layers=3
-    )
+    pytest.importorskip("torch")
     path = tmp_path_factory.mktemp("weights") / "tiny.safetensors"
-    PhorhumModel(config).save(path)
+    save_tiny_model(path)
     return path
 
 
 @pytest.fixture(scope="session")
 def fake_engine():
     """The module of tests/fakes/fake_reconstruct.py."""
-    spec = importlib.util.spec_from_file_location("fake_reconstruct", ROOT / "tests/fakes/fake_reconstruct.py")
+    spec = importlib.util.spec_from_file_location("fake_reconstruct", FAKES / "fake_reconstruct.py")
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -52,10 +46,7 @@ def fake_engine():
 @pytest.fixture(scope="session")
 def fake_site(tmp_path_factory: pytest.TempPathFactory) -> str:
     """A site folder that puts the fake engine in place of the real one in a child process."""
-    folder = tmp_path_factory.mktemp("site")
-    lines = [str(ROOT / "tests/fakes"), "import fake_reconstruct; fake_reconstruct.install()"]
-    (folder / "fake.pth").write_text("\n".join(lines) + "\n")
-    return str(folder)
+    return write_fake_site(tmp_path_factory.mktemp("site"))
 
 
 @pytest.fixture

@@ -7,6 +7,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
 
+import numpy as np
+
 from ..engine.contracts import Request
 from ..worker.protocol import Event
 from .job import Task, sentence_of, status
@@ -29,6 +31,7 @@ class Batch:
         self._use = use
         self._number = 0  # of the request that runs or comes next
         self._job: Task | None = None
+        self._latest: Any = None  # the job that runs or ran last
 
     def __len__(self) -> int:
         return len(self._requests)
@@ -56,10 +59,15 @@ class Batch:
         else:
             self.outcome = Event("error", text="Cancelled", cause="cancelled")
 
+    def load_look(self) -> np.ndarray:
+        """See :meth:`worker.client.Job.load_look`."""
+        return self._latest.load_look()
+
     def _begin(self) -> list[Event]:
+        status.look = False
         status.part = f"{self._number + 1}/{len(self)}"
         try:
-            self._job = self._start(self._requests[self._number])
+            self._job = self._latest = self._start(self._requests[self._number])
         except Exception as error:
             return self._next([self._warning(sentence_of(error))])
         return []

@@ -13,11 +13,10 @@ from pathlib import Path
 
 import bpy
 
-from ..engine.bugs import bug_line, traceback_text
 from ..engine.contracts import Request, Result
 from ..engine.errors import Cancelled, UserError
 from ..engine.export import WRITERS, save_mesh
-from ..worker.client import open_log
+from ..worker.client import log_bug
 from ..worker.protocol import Event
 from . import engine_process
 from .operators import PHOTO_SUFFIXES
@@ -56,7 +55,7 @@ def main(arguments: Sequence[str]) -> int:
         except UserError as error:
             failures[photo], worst = str(error), worst or NOT_ALL
         except Exception as error:
-            failures[photo], worst = _log_bug(error), BUG
+            failures[photo], worst = log_bug(error, engine_process.log_path()), BUG
         else:
             _say(f"  Saved {target}")
     _say(f"{len(photos) - len(failures)} of {len(photos)} photos done")
@@ -125,12 +124,6 @@ def _targets(photos: Sequence[str], folder: Path, kind: str) -> Iterator[tuple[s
 def _tell(event: Event) -> None:
     if event.kind in ("stage", "warning"):
         _say(f"  {event.text}")
-
-
-def _log_bug(error: Exception) -> str:
-    with open_log(engine_process.log_path()) as log:
-        log.write(traceback_text(error).encode())
-    return bug_line(error, engine_process.log_path())
 
 
 def _say(text: str) -> None:

@@ -12,6 +12,16 @@ def use_nodes(owner: bpy.types.Material | bpy.types.World) -> bpy.types.NodeTree
     return owner.node_tree
 
 
+def set_paint_colours(
+    settings: bpy.types.ToolSettings, first: tuple[float, float, float], second: tuple[float, float, float]
+) -> None:
+    """All brushes of image painting paint in ``first``, and in ``second`` after X. From 5.0 on each mode has colours of
+    its own."""
+    colours = getattr(settings.image_paint, "unified_paint_settings", None) or settings.unified_paint_settings
+    colours.use_unified_color = True
+    colours.color, colours.secondary_color = first, second
+
+
 def switch_off_shadows(light: bpy.types.Light) -> None:
     """``light`` casts no shadow in any render engine. Cycles had a switch of its own before 4.5."""
     light.use_shadow = False

@@ -71,6 +71,30 @@ GERMAN: dict[str, str] = {
     "Take the whole photo as the person's box instead of searching for a person": (
         "Das ganze Foto als Rahmen nehmen, statt nach einer Person zu suchen"
     ),
+    "Draw Box": "Rahmen ziehen",
+    "Drag a box around the person on the photo, which the 3D view shows meanwhile": (
+        "Auf dem Foto einen Rahmen um die Person ziehen; die 3D-Ansicht zeigt es so lange"
+    ),
+    "Drag a box around the person. Enter or a click takes it, Esc cancels": (
+        "Einen Rahmen um die Person ziehen. Eingabe oder ein Klick nimmt ihn, Esc bricht ab"
+    ),
+    "Mask": "Maske",
+    "Picture of the photo's size, white where the person is, instead of searching; may be empty": (
+        "Bild von der Größe des Fotos, weiß, wo die Person ist; ersetzt die Suche; darf leer sein"
+    ),
+    "Paint Mask": "Maske malen",
+    "Correct by brush what of the photo is the person: white is, black is not. X swaps the two colours": (
+        "Mit dem Pinsel richtigstellen, was im Foto die Person ist: Weiß ist sie, Schwarz nicht. X tauscht die Farben"
+    ),
+    "The mask is ready to be painted": "Die Maske kann bemalt werden",
+    "There is no mask at {}.": "Es gibt keine Maske unter {}.",
+    "Choose another one, or leave it empty.": "Eine andere wählen oder das Feld leeren.",
+    "The mask {} has {} x {} pixels, the photo {} x {}.": "Die Maske {} hat {} x {} Pixel, das Foto {} x {}.",
+    "Both must have the same size.": "Beide müssen gleich groß sein.",
+    "The mask {} marks nobody.": "Die Maske {} zeigt niemanden.",
+    "Paint the person white.": "Die Person weiß malen.",
+    "The box is drawn in a 3D view": "Der Rahmen wird in einer 3D-Ansicht gezogen",
+    "Blender cannot show this photo.": "Blender kann dieses Foto nicht zeigen.",
     # tooltips
     "Make a coloured 3D person from one photo": "Aus einem Foto eine farbige 3D-Person machen",
     "Make this person again from the request stored on it. The old one is hidden, not deleted": (
@@ -94,6 +118,8 @@ GERMAN: dict[str, str] = {
     # why a button is grey
     "Choose a photo first": "Erst ein Foto wählen",
     "Select a person that was reconstructed from a photo": "Eine aus einem Foto rekonstruierte Person auswählen",
+    "This needs a scene": "Dafür braucht es eine Szene",
+    "The scene belongs to another file": "Die Szene gehört zu einer anderen Datei",
     "The scene belongs to another file; a person can only be made in a scene of this one": (
         "Die Szene gehört zu einer anderen Datei; eine Person kann nur in einer Szene dieser Datei entstehen"
     ),
@@ -264,6 +290,12 @@ GERMAN: dict[str, str] = {
     "Resolution {} needs about {} MB of memory, but only {} MB are free.": (
         "Die Auflösung {} braucht etwa {} MB Speicher, frei sind nur {} MB."
     ),
+    "The square around the person has {} x {} pixels and needs about {} MB of memory, but only {} MB are free.": (
+        "Das Quadrat um die Person hat {} x {} Pixel und braucht etwa {} MB Speicher, frei sind nur {} MB."
+    ),
+    "Use a smaller copy of the photo or cut the person out.": (
+        "Eine kleinere Kopie des Fotos nehmen oder die Person ausschneiden."
+    ),
     "Choose a lower resolution or close other programs.": (
         "Eine niedrigere Auflösung wählen oder andere Programme schließen."
     ),
@@ -276,6 +308,9 @@ GERMAN: dict[str, str] = {
     "The network weights in {} are damaged.": "Die Netzgewichte in {} sind beschädigt.",
     "The network weights in {} are damaged: their checksum is wrong.": (
         "Die Netzgewichte in {} sind beschädigt: ihre Prüfsumme stimmt nicht."
+    ),
+    "The network weights in {} are damaged: not all are numbers.": (
+        "Die Netzgewichte in {} sind beschädigt: nicht alle sind Zahlen."
     ),
     "The network weights in {} do not fit this version.": "Die Netzgewichte in {} passen nicht zu dieser Version.",
     "{} is not a PHORHUM weights file of this version.": "{} ist keine PHORHUM-Gewichtsdatei dieser Version.",

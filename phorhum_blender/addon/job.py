@@ -7,21 +7,20 @@ Called from a script or in background, where no timers run, the same job blocks 
 from __future__ import annotations
 
 import time
-import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import bpy
 
-from ..engine.bugs import bug_line, traceback_text
 from ..engine.errors import UserError
-from ..worker.client import open_log
+from ..worker.client import log_bug
 from ..worker.protocol import Event
-from . import diagnosis, engine_process
+from . import diagnosis, engine_process, thumbnails
 from .translations import translate, words
 
 POLL_SECONDS = 0.1
+LOOK = "look"  # name of the picture of the person at work
 LEAST_PACE = 0.1  # part of the whole that must be done before the time left is guessed
 
 
@@ -44,6 +43,7 @@ class Status:
     task: Task | None = None  # the job that is running
     part: str = ""  # which of several photos is at work: "2/5"
     stage: str = ""
+    look: bool = False  # whether the picture LOOK shows the person at work
     fraction: float = 0.0
     result: str = ""  # what the last job made
     warnings: list[str] = field(default_factory=list)  # of the last job
@@ -59,6 +59,8 @@ class Status:
         elif event.kind == "progress":
             self.fraction = min(max(event.fraction, 0.0), 1.0)
             self._first = self._first or (time.monotonic(), self.fraction)
+        elif event.kind == "look":
+            self.look = True
         elif event.kind == "warning":
             self.warnings.append(event.text)
 
@@ -178,6 +180,8 @@ class JobOperator:
         _redraw(context)
 
     def _on_event(self, event: Event) -> None:
+        if event.kind == "look":
+            thumbnails.keep(LOOK, self._task.load_look())
         if status.stage != "Cancelling":
             status.note(event)
         if event.kind == "warning":
@@ -210,15 +214,7 @@ class JobOperator:
 
 def sentence_of(error: Exception) -> str:
     """What the user is told of ``error``, in the user's language; a bug is logged."""
-    return translate(str(error) if isinstance(error, UserError) else log_bug(error))
-
-
-def log_bug(error: Exception) -> str:
-    path = engine_process.log_path()
-    traceback.print_exception(error)
-    with open_log(path) as log:
-        log.write(traceback_text(error).encode())
-    return bug_line(error, path)
+    return translate(str(error) if isinstance(error, UserError) else log_bug(error, engine_process.log_path()))
 
 
 def _redraw(context: bpy.types.Context) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -12,6 +11,8 @@ from statistics import median
 from typing import Any
 
 from ..engine.contracts import Request
+from ..engine.errors import UserError
+from ..engine.export import atomic_file
 from .package import user_folder
 
 KEPT_RUNS = 20
@@ -111,8 +112,6 @@ def _read(path: Path) -> Knowledge:
 def _keep(known: Knowledge) -> None:
     global _known
     _known = known
-    path = _path()
-    scratch = path.with_suffix(".part")
-    with contextlib.suppress(OSError):  # a full disk costs only the memory of a cost
-        scratch.write_text(json.dumps(asdict(known)), encoding="utf-8")
-        os.replace(scratch, path)
+    # a full disk costs only the memory of a cost; another Blender may write at the same time
+    with contextlib.suppress(UserError), atomic_file(_path()) as file:
+        file.write(json.dumps(asdict(known)).encode())

@@ -19,6 +19,7 @@ from . import diagnosis, engine_process, measured
 from .batch import Batch
 from .found import found
 from .job import JobOperator, duration, status
+from .masks import settled
 from .polls import allowed
 from .preferences import machine
 from .properties import absolute, look_options, options
@@ -40,9 +41,9 @@ class _EngineOperator(JobOperator):
 
     def submit(self, request: Request) -> Job:
         photos = tuple(filter(None, (request.photo, request.back_photo)))
-        diagnosis.last.photos, diagnosis.last.report = photos, {}
+        diagnosis.last.photos, diagnosis.last.report = (*photos, *filter(None, [request.mask])), {}
         for photo in photos:
-            _check_photo(photo)
+            check_photo(photo)
         return engine_process.client().submit(request)
 
     def build(self, context: bpy.types.Context, job: Job, request: Request) -> Built:
@@ -106,15 +107,21 @@ class PHORHUM_OT_reconstruct(_Reconstruction, bpy.types.Operator):
     def make_request(self, context: bpy.types.Context) -> Request:
         if not self.filepath:
             raise UserError("No photo was given.", "Set filepath to an image file.")
-        box = tuple(self.box)
+        chosen = who(self)
+        chosen["mask"] = self._settled_mask(context, chosen["mask"])
         return dataclasses.replace(
             _request(context, self, absolute(self.filepath)),
-            person=self.person,
-            box=box if any(box) else None,
-            whole_frame=self.whole_frame,
+            **chosen,
             back_photo=absolute(self.back_photo),
             back_person=self.back_person,
         )
+
+    def _settled_mask(self, context: bpy.types.Context, path: str) -> str:
+        settings = context.scene.phorhum
+        file = settled(path)
+        if file != path and absolute(settings.mask) == path:
+            settings.mask = file
+        return file
 
 
 class PHORHUM_OT_reconstruct_photos(_EngineOperator, bpy.types.Operator):
@@ -252,14 +259,14 @@ class PHORHUM_OT_find_people(JobOperator, bpy.types.Operator):
 
     @classmethod
     def poll(cls, context: bpy.types.Context) -> bool:
-        return allowed(cls, "" if context.scene.phorhum.photo else words("Choose a photo first"))
+        return poll_photo(cls, context)
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
         return self.execute(context)
 
     def start_task(self, context: bpy.types.Context) -> Job:
         self._photo = context.scene.phorhum.photo_path()
-        _check_photo(self._photo)
+        check_photo(self._photo)
         return engine_process.client().find_people(Request(self._photo, **dataclasses.asdict(machine(context))))
 
     def finish(self, context: bpy.types.Context, task: Job) -> str:
@@ -279,7 +286,7 @@ class PHORHUM_OT_choose_person(bpy.types.Operator):
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.phorhum
         settings.person = self.person
-        for name in ("box", "whole_frame"):  # they would come before a person's number
+        for name in ("box", "whole_frame", "mask"):  # they would come before a person's number
             settings.property_unset(name)
         return {"FINISHED"}
 
@@ -328,19 +335,40 @@ def _request(context: bpy.types.Context, operator: bpy.types.Operator, photo: st
     )
 
 
-def _check_photo(path: str) -> None:
+def who(chosen: Any) -> dict[str, Any]:
+    """The fields of a request that say who in the photo is meant, from ``chosen``, the panel or an operator."""
+    box = tuple(chosen.box)
+    return {
+        "person": chosen.person,
+        "box": box if any(box) else None,
+        "whole_frame": chosen.whole_frame,
+        "mask": absolute(chosen.mask),
+    }
+
+
+def check_photo(path: str) -> None:
     if not os.path.isfile(path):
         raise UserError(f"There is no photo at {path}.", "Choose an image file.")
 
 
+def poll_photo(cls: Any, context: bpy.types.Context) -> bool:
+    photo = context.scene.phorhum.photo if context.scene else ""
+    return allowed(cls, "" if photo else words("Choose a photo first"))
+
+
 def _poll_scene(cls: Any, context: bpy.types.Context) -> bool:
-    linked = words("The scene belongs to another file; a person can only be made in a scene of this one")
-    return allowed(cls, linked if context.scene.library else "")
+    reason = ""
+    if context.scene is None:
+        reason = words("This needs a scene")
+    elif context.scene.library:
+        reason = words("The scene belongs to another file; a person can only be made in a scene of this one")
+    return allowed(cls, reason)
 
 
 def _poll_person(cls: type[bpy.types.Operator], context: bpy.types.Context) -> bool:
     nobody = words("Select a person that was reconstructed from a photo")
-    return allowed(cls, nobody if stored_request(context.view_layer.objects.active) is None else "")
+    active = context.view_layer.objects.active if context.view_layer else None
+    return allowed(cls, nobody if stored_request(active) is None else "")
 
 
 CLASSES = (

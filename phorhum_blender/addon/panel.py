@@ -9,7 +9,7 @@ import bpy
 
 from . import measured, thumbnails
 from .found import found, person_picture
-from .job import duration, status
+from .job import LOOK, duration, status
 from .operators import PHOTO_SUFFIXES
 from .preferences import Machine, machine
 from .presets import PHORHUM_PT_presets
@@ -19,6 +19,7 @@ from .translations import translate, words
 
 PHOTO_SCALE = 6.0  # of the photo's thumbnail, in the height of a button
 PERSON_SCALE = 4.0
+LOOK_SCALE = 8.0  # of the early look at who is being made
 
 
 class PHORHUM_PT_main(bpy.types.Panel):
@@ -41,7 +42,11 @@ class PHORHUM_PT_main(bpy.types.Panel):
         _draw_photo(column, settings)
         _draw_quality(column, settings, machine(context))
         column.prop(settings, "height")
-        _draw_section(column, settings, "person", words("Person"), person_options())
+        person = _draw_section(column, settings, "person", words("Person"), person_options())
+        if person:
+            row = person.row(align=True)
+            row.operator("phorhum.draw_box", icon="SELECT_SET")
+            row.operator("phorhum.paint_mask", icon="BRUSH_DATA")
         others = [name for name in (*look_options(), *back_options()) if name != "height"]
         _draw_section(column, settings, "options", words("Options"), others)
         if status.task:
@@ -62,7 +67,7 @@ def _draw_photo(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -
 
 
 def _draw_people(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
-    chosen = None if settings.whole_frame or any(settings.box) else settings.person
+    chosen = None if settings.whole_frame or settings.mask or any(settings.box) else settings.person
     grid = layout.grid_flow(columns=0, row_major=True, even_columns=True, align=True)
     for number, (width, height) in enumerate(found.sizes):
         cell = grid.column(align=True)
@@ -93,12 +98,14 @@ def cost_words(resolution: int, here: Machine) -> str:
 
 def _draw_section(
     layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup, name: str, title: str, properties: Iterable[str]
-) -> None:
+) -> bpy.types.UILayout | None:
+    """Returns where more can be put; None while the section is closed."""
     header, body = layout.panel(f"phorhum_{name}", default_closed=True)
     header.label(text=title, translate=False)
     if body:
         for option in properties:
             body.prop(settings, option)
+    return body
 
 
 def _draw_button(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -111,6 +118,8 @@ def _draw_button(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) 
 
 
 def _draw_running(layout: bpy.types.UILayout) -> None:
+    if status.look:
+        layout.template_icon(icon_value=thumbnails.icon(LOOK), scale=LOOK_SCALE)
     layout.progress(factor=status.fraction, text=status.progress_line())
     row = layout.row()
     row.scale_y = 1.4

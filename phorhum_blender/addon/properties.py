@@ -63,6 +63,11 @@ def person_options() -> dict[str, object]:
             description="Take the whole photo as the person's box instead of searching for a person",
             default=False,
         ),
+        "mask": StringProperty(
+            name="Mask",
+            description="Picture of the photo's size, white where the person is, instead of searching; may be empty",
+            subtype="FILE_PATH",
+        ),
     }
 
 

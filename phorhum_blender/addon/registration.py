@@ -8,11 +8,14 @@ import bpy
 
 from . import (
     command,
+    draw_box,
     edit_operators,
     edit_panel,
     engine_process,
+    masks,
     measured,
     operators,
+    paint_mask,
     panel,
     preference_operators,
     presets,
@@ -27,6 +30,8 @@ CLASSES = (
     PHORHUM_AP_preferences,
     PHORHUM_PG_settings,
     *operators.CLASSES,
+    *draw_box.CLASSES,
+    *paint_mask.CLASSES,
     *edit_operators.CLASSES,
     *preference_operators.CLASSES,
     *presets.CLASSES,
@@ -41,6 +46,7 @@ def register() -> None:
     global _command
     measured.forget()
     thumbnails.register()
+    masks.register()
     translations.register()
     for cls in CLASSES:
         bpy.utils.register_class(cls)
@@ -60,4 +66,5 @@ def unregister() -> None:
     for cls in reversed(CLASSES):
         bpy.utils.unregister_class(cls)
     translations.unregister()
+    masks.unregister()
     thumbnails.unregister()

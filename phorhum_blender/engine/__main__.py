@@ -58,7 +58,7 @@ def _run(options: argparse.Namespace) -> None:
     )
     # everything that can be wrong with the files is said before the minutes of work
     for photo in filter(None, (options.photo, options.back)):
-        if not Path(photo).is_file():
+        if not os.path.isfile(photo):
             raise UserError(f"There is no photo {photo}.")
     check_mesh_path(options.output)
     if options.report:
@@ -111,9 +111,12 @@ def _say(text: str) -> None:
 
 
 def _write_log(error: BaseException) -> str:
-    handle, path = tempfile.mkstemp(prefix="phorhum-", suffix=".log")
-    with os.fdopen(handle, "w", encoding="utf-8") as file:
-        file.write(traceback_text(error))
+    try:
+        handle, path = tempfile.mkstemp(prefix="phorhum-", suffix=".log")
+        with os.fdopen(handle, "w", encoding="utf-8", errors="backslashreplace") as file:
+            file.write(traceback_text(error))
+    except OSError as full:
+        return f"(which could not be written: {full.strerror})"
     return path
 
 

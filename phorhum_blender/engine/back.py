@@ -31,7 +31,7 @@ from .detail import (
     smoothstep,
 )
 from .errors import UserError
-from .person import NoPersonError, Person, select_person
+from .person import NoPersonError, Person, Tell, select_person
 from .photo import Photo, load_photo
 
 LEAST_OVERLAP = 0.9  # IoU of the aligned outlines below which the user is warned
@@ -53,7 +53,7 @@ class BackView:
     distance: float  # crop units, of the camera
 
 
-def find_back(request: Request) -> tuple[Photo, Person] | None:
+def find_back(request: Request, tell: Tell = lambda part: None) -> tuple[Photo, Person] | None:
     """The back photo and its person; None where the request has no such photo.
 
     Raises :class:`UserError`, which names the back photo, where it can't be read or does not show the person.
@@ -63,7 +63,7 @@ def find_back(request: Request) -> tuple[Photo, Person] | None:
     photo = load_photo(request.back_photo)
     asked = Request(request.back_photo, person=request.back_person, detector=request.detector)
     try:
-        return photo, select_person(photo, asked)
+        return photo, select_person(photo, asked, tell)
     except NoPersonError as error:
         raise UserError(
             f"The person was not found in the back photo {Path(photo.path).name}.",

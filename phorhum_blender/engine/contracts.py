@@ -6,6 +6,7 @@ feet on y = 0, the person's box axis at x = 0. It equals glTF's convention. Blen
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass, field, fields
 from typing import Any
 
@@ -25,6 +26,7 @@ class Request:
     person: int = 0  # index among the persons found, largest first
     box: tuple[float, float, float, float] | None = None  # x0 y0 x1 y1 in upright photo pixels; skips detection
     whole_frame: bool = False  # take the whole photo as the person's box; skips detection
+    mask: str = ""  # path of a picture of the photo's size, white where the person is; skips detection; "" = none
     photo_detail: bool = True  # give the visible side the photo's own fine colour
     back_photo: str = ""  # path of a second photo, taken from behind, whose colour the back gets; "" = none
     back_person: int = 0  # index among the persons of the back photo, largest first
@@ -39,17 +41,30 @@ class Request:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Request:
-        """Raises ``ValueError`` for unknown keys or another version."""
-        known = {f.name for f in fields(cls)}
-        unknown = set(data) - known
+        """Raises ``ValueError`` for unknown keys, another version, or values of another kind: a stranger's ``.blend``
+        holds a request too."""
+        kinds = {f.name: str(f.type) for f in fields(cls)}
+        unknown = set(data) - set(kinds)
         if unknown:
             raise ValueError(f"unknown request fields: {', '.join(sorted(unknown))}")
         if data.get("version", REQUEST_VERSION) != REQUEST_VERSION:
             raise ValueError(f"request version {data['version']} is not {REQUEST_VERSION}")
-        values = dict(data)
-        if values.get("box") is not None:
-            values["box"] = tuple(float(x) for x in values["box"])
+        values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        wrong = [name for name, value in values.items() if not _is_a(kinds[name], value)]
+        if wrong or "photo" not in values:
+            raise ValueError(f"request fields are missing or of the wrong kind: {', '.join(wrong) or 'photo'}")
         return cls(**values)
+
+
+def _is_a(kind: str, value: Any) -> bool:
+    """Whether ``value`` is what the annotation ``kind`` says; whole numbers must fit into Blender's."""
+    if kind == "tuple[float, float, float, float] | None":
+        return value is None or (isinstance(value, tuple) and len(value) == 4 and all(_is_a("float", x) for x in value))
+    if kind == "int":
+        return type(value) is int and -(2**31) <= value < 2**31
+    if kind == "float":
+        return type(value) in (int, float) and math.isfinite(value)
+    return type(value) is {"str": str, "bool": bool}[kind]
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ import cv2
 import numpy as np
 import torch
 from PIL import Image
-from safetensors import SafetensorError, safe_open
+from safetensors import safe_open
 
 from .errors import UserError
 
@@ -34,6 +34,7 @@ FORMAT = "phorhum-detector-1"
 PADDING_GREY = 114  # what YOLO networks are trained to see around a letterboxed picture
 NMS_IOU = 0.6
 BOX_GROWTH = 0.08  # part of the box's sides: networks' boxes cut heads and fingers off
+CONFIG_KEYS = {"nc", "scale", "scales", "backbone", "head"}
 OUTSIDE = -12.0  # mask logit of what is certainly not the person
 REINSTALL = "Install the extension again, or choose another detector file."
 
@@ -78,7 +79,7 @@ class Detector:
         Raises :class:`UserError` when the file is missing, damaged or something else.
         """
         file = Path(path) if str(path) else SHIPPED
-        if not file.is_file():
+        if not os.path.isfile(file):
             # Checked here because ultralytics would try to download it.
             raise UserError(f"There is no person detector at {file}.", REINSTALL)
         if file.suffix == ".safetensors":
@@ -218,11 +219,27 @@ def _load_safetensors(file: Path) -> tuple[torch.nn.Module, int, float]:
             tensors = {name: opened.get_tensor(name) for name in opened.keys()}
         if metadata.get("format") != FORMAT or metadata.get("sha256") != tensors_sha256(tensors):
             raise damaged
-        network = build_network(json.loads(metadata["config"]))
+        if not all(tensor.isfinite().all() and not tensor.is_complex() for tensor in tensors.values()):
+            raise damaged
+        network = build_network(_checked_config(json.loads(metadata["config"])))
         network.load_state_dict({name: tensor.float() for name, tensor in tensors.items()})
         return network, int(metadata["image_size"]), float(metadata["threshold"])
-    except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
+    except UserError:
+        raise
+    except Exception as error:  # ultralytics builds what the header asks for, and fails in as many ways
         raise damaged from error
+
+
+def _checked_config(config: dict) -> dict:
+    """``config`` as it is. Raises ``ValueError`` for more than the layers of a network of usual size: ultralytics would
+    build millions of them, and takes further keys for code."""
+    layers = [*config["backbone"], *config["head"]]
+    repeats = [times for _, times, *_ in layers]
+    scales = [scale for *factors, _ in config["scales"].values() for scale in factors]
+    sizes = [config["nc"], *(number for *_, numbers in layers for number in numbers if not isinstance(number, str))]
+    if set(config) != CONFIG_KEYS or max(len(layers), *repeats) > 64 or max(scales) > 2 or max(sizes) > 2048:
+        raise ValueError("not a network of usual size")
+    return config
 
 
 def _load_checkpoint(file: Path) -> torch.nn.Module:

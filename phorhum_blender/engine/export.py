@@ -56,7 +56,8 @@ def load_npz(path: str | Path) -> Result:
 
 
 def save_people(people: People, path: str | Path) -> None:
-    with open(path, "wb") as file:
+    """Writes ``people`` as ``.npz``. Raises :class:`UserError` as :func:`save_mesh` does."""
+    with atomic_file(path) as file:
         np.savez(file, boxes=people.boxes, thumbnails=people.thumbnails, photo=people.photo)
 
 
@@ -64,6 +65,18 @@ def load_people(path: str | Path) -> People:
     """What :func:`save_people` wrote."""
     with np.load(path, allow_pickle=False) as arrays:
         return People(arrays["boxes"], arrays["thumbnails"], arrays["photo"])
+
+
+def save_picture(picture: np.ndarray, path: str | Path) -> None:
+    """Writes ``picture``, any uint8 array, as ``.npz``. Raises :class:`UserError` as :func:`save_mesh` does."""
+    with atomic_file(path) as file:
+        np.savez(file, picture=picture)
+
+
+def load_picture(path: str | Path) -> np.ndarray:
+    """What :func:`save_picture` wrote."""
+    with np.load(path, allow_pickle=False) as arrays:
+        return arrays["picture"]
 
 
 def check_mesh_path(path: str | Path) -> None:
@@ -105,7 +118,8 @@ def atomic_file(path: str | Path) -> Iterator[BinaryIO]:
 
 
 def _scratch(path: Path) -> Path:
-    return path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    """Not made of the name, which may be as long as names can be already."""
+    return path.with_name(f".phorhum-{secrets.token_hex(8)}")
 
 
 @contextlib.contextmanager

@@ -14,6 +14,7 @@ from .errors import UserError
 # 306 MB at 128, 256, 384 and 512 cells: the finding of the person at first, then the surface. The base leaves room for
 # larger photos than the one megapixel of that measurement.
 BASE_MB = 200.0
+BYTES_PER_PIXEL = 16  # of the square around the person: colour and mask, and both once more while they are resized
 MB_PER_SQUARE_CELL = 1.15e-3
 
 
@@ -24,6 +25,18 @@ def check_memory(resolution: int) -> None:
         raise UserError(
             f"Resolution {resolution} needs about {needed:.0f} MB of memory, but only {free:.0f} MB are free.",
             "Choose a lower resolution or close other programs.",
+        )
+
+
+def check_square(side: int) -> None:
+    """Raises :class:`UserError` where a square of ``side`` pixels around the person needs more memory than is free: a
+    long strip of a photo, taken whole, is a small part of its square."""
+    needed, free = BASE_MB + BYTES_PER_PIXEL * side**2 / (1 << 20), free_mb()
+    if free is not None and free < needed:
+        raise UserError(
+            f"The square around the person has {side} x {side} pixels and needs about {needed:.0f} MB of memory, but "
+            f"only {free:.0f} MB are free.",
+            "Use a smaller copy of the photo or cut the person out.",
         )
 
 

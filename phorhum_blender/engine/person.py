@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import itertools
 import math
+import os
+from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 import cv2
 import numpy as np
@@ -14,9 +15,11 @@ import numpy as np
 from .contracts import Request
 from .detector import PADDING_GREY, SHIPPED, Detection, Detector
 from .errors import UserError
+from .memory import check_square
 from .photo import Photo
 
 Box = tuple[float, float, float, float]
+Tell = Callable[[float], None]  # gets the done part of the search, 0..1, before each look; may raise Cancelled
 
 MIN_BOX_WIDTH = 16  # pixels
 MIN_BOX_HEIGHT = 32
@@ -24,10 +27,15 @@ DUPLICATE = 0.7  # two masks are one person when this part of the smaller one li
 CROP_PADDING = 1.25  # side of the second look's square / longer side of the box
 FIRST_LOOKS = (0.78, 1.0)  # sizes at which the whole photo is seen, of the detector's own
 SECOND_LOOKS = (0.8, 0.9, 1.0, 1.1)  # and the square around the person
+ALL_LOOKS = len(FIRST_LOOKS) + 2 * len(SECOND_LOOKS)  # each of the second ones at the mirror image too
 SECOND_LOOK = 0.1  # least score on the crop, where a person is known to be
 BAND = 0.02  # half width of the strip in which the edge may move / side of the crop
 WORKING_SIDE = 512  # longer side of the grid on which masks are cleaned, pixels
 CHOOSE_OTHERWISE = "Give the person's box, or take the whole frame."
+
+
+def _in_silence(part: float) -> None:
+    """The :data:`Tell` of those who need not know."""
 
 
 class NoPersonError(UserError):
@@ -43,40 +51,47 @@ class Person:
     score: float
 
 
-def select_person(photo: Photo, request: Request) -> Person:
+def select_person(photo: Photo, request: Request, tell: Tell = _in_silence) -> Person:
     """The one person that the request asks for, with a clean mask.
 
-    A given box comes first, then the whole frame, then the photo's alpha, then detection. Raises :class:`UserError`.
+    A given box comes first, then the whole frame, then the photo's alpha, then detection. Where a mask was given, the
+    alpha is that mask, and the person's number does not matter. Raises :class:`UserError`.
     """
     if request.box is not None:
-        return person_from_box(photo, request.box, request.detector)
+        return person_from_box(photo, request.box, request.detector, tell)
     if request.whole_frame:
-        return person_from_box(photo, (0.0, 0.0, float(photo.width), float(photo.height)), request.detector)
+        frame = (0.0, 0.0, float(photo.width), float(photo.height))
+        return person_from_box(photo, frame, request.detector, tell)
+    if request.mask:
+        return person_from_alpha(photo)
     if request.person < 0:
         raise NoPersonError(f"There is no person number {request.person}; the largest has number 0.")
-    persons = candidates(photo, request.detector)
+    persons = candidates(photo, request.detector, tell)
     if request.person >= len(persons):
         raise _no_such_person(request.person, len(persons))
     if photo.alpha is not None:
         return persons[0]
-    return _look_again(photo, persons, request.person, _detector(request.detector))
+    return _look_again(photo, persons, request.person, _detector(request.detector), tell)
 
 
-def candidates(photo: Photo, detector_path: str = "") -> list[Person]:
+def candidates(photo: Photo, detector_path: str = "", tell: Tell = _in_silence) -> list[Person]:
     """The persons among whom ``Request.person`` chooses: the one that the photo's alpha cuts out, else all found.
 
     Raises :class:`UserError` when there is none.
     """
-    return [person_from_alpha(photo)] if photo.alpha is not None else find_persons(photo, detector_path)
+    return [person_from_alpha(photo)] if photo.alpha is not None else find_persons(photo, detector_path, tell)
 
 
-def find_persons(photo: Photo, detector_path: str = "") -> list[Person]:
+def find_persons(photo: Photo, detector_path: str = "", tell: Tell = _in_silence) -> list[Person]:
     """All persons that the detector sees, the one with the largest mask first; masks as the network draws them.
 
     Raises :class:`UserError` when there is none.
     """
     detector = _detector(detector_path)
-    seen = [detection for scale in FIRST_LOOKS for detection in detector.detect(photo.rgb, scale=scale)]
+    seen = []
+    for number, scale in enumerate(FIRST_LOOKS):
+        tell(number / ALL_LOOKS)
+        seen += detector.detect(photo.rgb, scale=scale)
     detections = _without_duplicates(seen)
     if not detections:
         raise NoPersonError("No person was found in the photo.", CHOOSE_OTHERWISE)
@@ -92,7 +107,7 @@ def person_from_alpha(photo: Photo) -> Person:
     return Person(_bounds(mask >= 0.5), mask, 1.0)
 
 
-def person_from_box(photo: Photo, box: Box, detector_path: str = "") -> Person:
+def person_from_box(photo: Photo, box: Box, detector_path: str = "", tell: Tell = _in_silence) -> Person:
     """The person in ``box`` (x0 y0 x1 y1, photo pixels), which is kept as it is but for what lies outside the photo.
 
     The mask is the photo's alpha if that is used, else the detector's if it sees a person there, else what differs
@@ -112,7 +127,7 @@ def person_from_box(photo: Photo, box: Box, detector_path: str = "") -> Person:
     if seen is None or _iou(seen.box, own_box) < 0.4:
         return Person(box, _mask_without_detection(photo, box), 0.0)
     person = Person(box, crop.paste(_sigmoid(seen.logits), photo), seen.score)
-    clean = _look_again(photo, [person], 0, detector)
+    clean = _look_again(photo, [person], 0, detector, tell)
     return Person(box, clean.mask * inside, seen.score)
 
 
@@ -122,8 +137,8 @@ def _no_such_person(index: int, found: int) -> NoPersonError:
 
 
 def _detector(path: str) -> Detector:
-    file = Path(path) if path else SHIPPED
-    changed = file.stat().st_mtime_ns if file.is_file() else 0  # a replaced file is loaded again
+    file = path or SHIPPED
+    changed = os.stat(file).st_mtime_ns if os.path.isfile(file) else 0  # a replaced file is loaded again
     return _cached_detector(path, changed)
 
 
@@ -188,6 +203,7 @@ class _Crop:
     @classmethod
     def around(cls, box: Box) -> _Crop:
         side = math.ceil(max(box[2] - box[0], box[3] - box[1]) * CROP_PADDING)
+        check_square(side)
         return cls(round((box[0] + box[2] - side) / 2), round((box[1] + box[3] - side) / 2), side)
 
     def box_in_crop(self, box: Box) -> Box:
@@ -217,7 +233,7 @@ class _Crop:
         return (slice(y0, y1), slice(x0, x1)), here
 
 
-def _look_again(photo: Photo, persons: list[Person], index: int, detector: Detector) -> Person:
+def _look_again(photo: Photo, persons: list[Person], index: int, detector: Detector, tell: Tell) -> Person:
     """The person with a mask that follows the photo's edges, from a second, closer look.
 
     The network sees the square around the person and its mirror image, each at several sizes; all logits are averaged,
@@ -230,7 +246,8 @@ def _look_again(photo: Photo, persons: list[Person], index: int, detector: Detec
     size = (side, side)
     first = _fit(crop.cut(person.mask, fill=0), size)
     logits = [np.log((first + 1e-4) / (1.0001 - first))]
-    for scale, back in itertools.product(SECOND_LOOKS, (1, -1)):
+    for number, (scale, back) in enumerate(itertools.product(SECOND_LOOKS, (1, -1)), len(FIRST_LOOKS)):
+        tell(number / ALL_LOOKS)
         view = np.ascontiguousarray(image[:, ::back])
         masks = [_fit(d.logits[:, ::back], size) for d in detector.detect(view, SECOND_LOOK, scale)]
         best = max(masks, key=lambda m: _mask_iou(m > 0, first > 0.5), default=None)

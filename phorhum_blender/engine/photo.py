@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import math
+import os
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -83,9 +84,9 @@ def load_photo(path: str | Path) -> Photo:
 
 def _open(path: Path) -> Image.Image:
     """The file opened but not decoded; everything that can be refused early is refused here."""
-    if path.is_dir():
+    if os.path.isdir(path):  # pathlib's own questions raise for a name that is too long or a locked folder
         raise UserError(f"{path} is a folder, not a photo.", "Choose a JPEG, PNG, WebP or TIFF file.")
-    if not path.is_file():
+    if not os.path.isfile(path):
         raise UserError(f"There is no photo at {path}.")
     try:
         with warnings.catch_warnings():

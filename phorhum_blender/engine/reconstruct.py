@@ -20,16 +20,18 @@ from .contracts import People, PhotoCamera, Request, Result
 from .detail import add_photo_detail
 from .errors import UserError
 from .lighting import fit_light_rig
-from .memory import check_memory
-from .model import Encoding, PhorhumModel
+from .mask import with_mask
+from .memory import check_memory, check_square
+from .model import Encoding, PhorhumModel, PreparedField
 from .model.feature_extractor import DENSE_CHANNELS, dense_maps
 from .model.first_light import srgb_to_linear
-from .people import picture_people
-from .person import Person, candidates, select_person
+from .people import picture_chosen, picture_people
+from .person import NoPersonError, Person, candidates, select_person
 from .photo import Photo, load_photo
 from .surface import Surface, extract_surface, field_normals
 
 Progress = Callable[[str, float], None]
+Show = Callable[[np.ndarray], None]  # gets the picture of :func:`picture_chosen` as soon as there is one
 
 # stage -> fractions of the whole job at its start and end
 STAGES = {
@@ -49,8 +51,9 @@ CORE_STEEPNESS = 0.6
 CORE_BLEND = 0.02  # crop units over which core and field run into each other
 CORE_EDGE = 0.01  # crop units a logit of the mask: how fast the core ends at the outline
 DISTANCES = (1.8, 20.0)  # crop units: cameras nearer or farther are taken for wrong EXIF
-CHUNK = 16_384  # points a call of f: small enough for the caches, and for a quick answer to Cancel
+CHUNK = 8192  # points a call of f: small enough for the caches, and for a quick answer to Cancel
 PIXELS_PER_CELL = 2  # of the picture that photo detail is taken from: more than vertices a cell apart can hold
+WELL_OUTSIDE = 0.05  # crop units from the silhouette, beyond which f is not asked
 OUTLINE_SCALE = 4  # steps a pixel of the crop in which the outline is drawn
 EDGE = 2.0  # pixels: a box this near to the photo's edge is cut off by it
 
@@ -63,6 +66,7 @@ class Encoded:
     square: CropSquare
     distance: float  # crop units, of the camera
     silhouette: Silhouette
+    field: PreparedField
 
 
 @dataclass
@@ -118,19 +122,24 @@ class Reconstructor:
     def __init__(self, weights: str = "", detector: str = "", device: str = "cpu", threads: int = 0):
         """``threads`` 0 takes all of the machine's. Raises :class:`UserError` for weights that are missing or
         damaged, and for a device that this machine lacks."""
-        torch.set_num_threads(threads or os.cpu_count() or 1)
+        torch.set_num_threads(max(0, threads) or os.cpu_count() or 1)
         self.device, self.detector = device, detector
         try:
             self.model = PhorhumModel.load(weights).to(device)
         except (RuntimeError, AssertionError) as error:
             raise UserError(f"The device '{device}' can't be used here.", "Choose the device 'cpu'.") from error
 
-    def run(self, request: Request, progress: Progress = lambda stage, fraction: None) -> Result:
+    def run(
+        self,
+        request: Request,
+        progress: Progress = lambda stage, fraction: None,
+        show: Show = lambda picture: None,
+    ) -> Result:
         """One reconstruction. ``progress`` gets a stage word and the fraction of the whole, at least every 0.2 s of
         work, and may raise ``Cancelled``. Raises :class:`UserError` for all that the user can mend."""
         try:
             with torch.inference_mode():
-                return self._run(request, Stopwatch(progress))
+                return self._run(request, Stopwatch(progress), show)
         except (MemoryError, torch.OutOfMemoryError) as error:
             raise _out_of_memory() from error
         except RuntimeError as error:
@@ -144,15 +153,30 @@ class Reconstructor:
         photo = load_photo(request.photo)
         progress("Finding people", 0.2)
         with torch.inference_mode():
-            return picture_people(photo, candidates(photo, request.detector))
+            found = candidates(photo, request.detector, lambda part: progress("Finding people", 0.2 + 0.8 * part))
+            return picture_people(photo, found)
 
-    def _run(self, request: Request, watch: Stopwatch) -> Result:
+    def find_mask(self, request: Request, progress: Progress = lambda stage, fraction: None) -> np.ndarray:
+        """(H, W) uint8 of the upright photo's size: the mask with which ``request`` would be made, 255 where the person
+        is; black where the person is not found. Raises :class:`UserError` where the photo or a given mask is wrong."""
+        progress("Reading photo", 0.0)
+        photo = with_mask(load_photo(request.photo), request.mask)
+        try:
+            with torch.inference_mode():
+                person = select_person(photo, request, lambda part: progress("Finding person", 0.2 + 0.8 * part))
+        except NoPersonError:
+            return np.zeros((photo.height, photo.width), np.uint8)
+        return np.round(255 * person.mask).astype(np.uint8)
+
+    def _run(self, request: Request, watch: Stopwatch, show: Show) -> Result:
         _check(request)
         with watch.stage("Reading photo"):
-            photo = load_photo(request.photo)
-        with watch.stage("Finding person"):
-            person = select_person(photo, request)
-            back = find_back(request)
+            photo = with_mask(load_photo(request.photo), request.mask)
+        with watch.stage("Finding person") as tell:
+            share = 0.5 if request.back_photo else 1.0
+            person = select_person(photo, request, lambda part: tell(share * part))
+            show(picture_chosen(photo, person))
+            back = find_back(request, lambda part: tell(share + share * part))
         with watch.stage("Encoding"):
             encoded = self.encode(photo, person)
             back_encoded = self.encode(*back) if back else None
@@ -210,6 +234,7 @@ class Reconstructor:
     def encode(self, photo: Photo, person: Person) -> Encoded:
         """Cuts the person's square out of the photo and asks G."""
         square = CropSquare.around(person.box)
+        check_square(round(square.side))
         distance = DEFAULT_DISTANCE
         if photo.focal_pixels:
             distance = float(np.clip(distance_from_focal(photo.focal_pixels, square.side), *DISTANCES))
@@ -218,7 +243,9 @@ class Reconstructor:
     def encode_crop(self, image: np.ndarray, square: CropSquare, distance: float) -> Encoded:
         """``image`` (S, S, 4) float32: sRGB-encoded colour and mask, 0..1. ``distance`` of the camera in crop units."""
         tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(self.device)
-        return Encoded(self.model.encode(tensor), square, distance, Silhouette(image[..., 3], distance))
+        encoding = self.model.encode(tensor)
+        silhouette = Silhouette(image[..., 3], distance)
+        return Encoded(encoding, square, distance, silhouette, self.model.field(encoding, distance))
 
     def bounds(self, encoded: Encoded) -> np.ndarray:
         """(2, 3) corners of the box that holds the person, crop units."""
@@ -232,12 +259,21 @@ class Reconstructor:
         return np.array([[-wide, -wide, low], [wide, wide, high]])
 
     def distances(self, encoded: Encoded, points: np.ndarray) -> np.ndarray:
-        """Signed distance (N,) of ``points`` (N, 3), crop units, outside positive."""
-        at = torch.from_numpy(points).to(self.device)
-        field = self.model.field(encoded.encoding, at, encoded.distance)[0]
-        core = core_distance(encoded.encoding, at, encoded.distance)
-        solid = smooth_minimum(field, core, CORE_BLEND).cpu()
-        return torch.maximum(solid, encoded.silhouette.bound(at.cpu())).numpy()
+        """Signed distance (N,) of ``points`` (N, 3), crop units, outside positive.
+
+        Where the silhouette alone says that a point is well outside, it is not farther from the surface than told.
+        """
+        at = torch.from_numpy(points)
+        distance = encoded.silhouette.bound(at)
+        near = torch.nonzero(distance < WELL_OUTSIDE).squeeze(1)
+        solid = self._solid(encoded, at[near].to(self.device)).cpu()
+        distance[near] = torch.maximum(solid, distance[near])
+        return distance.numpy()
+
+    def _solid(self, encoded: Encoded, points: torch.Tensor) -> torch.Tensor:
+        """The union of f and the body's core: signed distance (N,) of ``points`` (N, 3)."""
+        core = core_distance(encoded.encoding, points, encoded.distance)
+        return smooth_minimum(encoded.field.distances(points), core, CORE_BLEND)
 
     def albedo(self, encoded: Encoded, points: np.ndarray, tell: Callable[[float], None]) -> np.ndarray:
         """Linear albedo (N, 3) float32 at ``points`` (N, 3)."""
@@ -245,7 +281,7 @@ class Reconstructor:
         for start in range(0, len(points), CHUNK):
             tell(start / len(points))
             at = torch.from_numpy(points[start : start + CHUNK]).to(self.device)
-            parts.append(self.model.field(encoded.encoding, at, encoded.distance)[1].cpu().numpy())
+            parts.append(encoded.field.albedo(at).cpu().numpy())
         return np.concatenate(parts)
 
     def colour_back(

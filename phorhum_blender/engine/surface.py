@@ -11,6 +11,7 @@ Memory: the levels but the finest are held whole, the finest in the box around t
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -24,9 +25,9 @@ from .errors import UserError
 Field = Callable[[np.ndarray], np.ndarray]
 Progress = Callable[[float], None]
 
-CHUNK = 8192  # points a call of the field: about 0.1 s of the shipped network on two CPU cores
+CHUNK = 8192  # points a call of the field
 COARSE_CELLS = 32  # cells along the longest side that the coarsest level has at least
-LIPSCHITZ = 1.5  # how much faster than a distance the field may grow without hiding a separate part of the surface
+MARGIN = 1.1  # how much steeper than measured at a node the field may be around it without hiding a part of the surface
 LEAST_STEP = 0.01  # of the field's step across one cell: keeps vertices off the grid's nodes, so that no face is flat
 MOST_STEP = 8.0  # likewise, the upper limit
 
@@ -61,69 +62,67 @@ class Grid:
         return (self.lower + index * self.cell).astype(np.float32)
 
 
-class _Level:
+class Level:
     """What is known of the field at every ``stride``-th node of the grid and at the last one along each axis.
 
     The arrays hold a window of these nodes, from ``first`` on; around it the field is taken for positive.
     """
 
-    def __init__(self, grid: Grid, stride: int, first: np.ndarray, values: np.ndarray, known: np.ndarray):
+    def __init__(
+        self, grid: Grid, stride: int, first: np.ndarray, values: np.ndarray, known: np.ndarray, free: np.ndarray
+    ):
         self.grid = grid
         self.stride = stride
         self.first = first  # (3,) int
         self.values = values  # float32; a guess where not known
         self.known = known  # bool, same shape
+        self.free = free  # float32: by what coarser levels know, no surface is nearer to the node; <= 0 tells nothing
 
     @classmethod
-    def coarsest(cls, grid: Grid) -> _Level:
+    def coarsest(cls, grid: Grid) -> Level:
         stride = 1
         while grid.cells.max() >= 2 * stride * COARSE_CELLS:
             stride *= 2
         shape = _cells_at(grid, stride) + 1
-        return cls(grid, stride, np.zeros(3, np.int64), np.ones(shape, np.float32), np.zeros(shape, bool))
+        values = np.ones(shape, np.float32)
+        return cls(grid, stride, np.zeros(3, np.int64), values, np.zeros(shape, bool), np.zeros(shape, np.float32))
 
-    def finer(self, low: np.ndarray, high: np.ndarray) -> _Level:
+    def finer(self, free: np.ndarray, low: np.ndarray, high: np.ndarray) -> Level:
         """The next level within the nodes ``low`` to ``high`` (3,) of this one, which must hold the whole level.
 
-        It starts with this level's values and, between them, guesses by linear interpolation.
+        It starts with this level's values and, between them, guesses by linear interpolation. ``free`` is what
+        :meth:`free_radius` says.
         """
         stride = self.stride // 2
         cells = np.minimum(2 * high, _cells_at(self.grid, stride)) - 2 * low
         window = _window(low, high + 1)
-        values, known = self.values[window], self.known[window]
+        values, known, free = self.values[window], self.known[window], free[window]
         for axis in range(3):
-            values = _interpolated(values, axis, cells[axis])
+            values = _between(values, axis, cells[axis], _mean)
             known = _interleaved(known, axis, cells[axis])
-        return _Level(self.grid, stride, 2 * low, values, known)
+            free = _between(free, axis, cells[axis], np.maximum)
+        _shrink_to_between(free, self.grid.cell * stride)
+        return Level(self.grid, stride, 2 * low, values, known, free)
+
+    def free_radius(self) -> np.ndarray:
+        """How far around each node (float32) there is no surface: the value over how fast the field changes there."""
+        slope = _slope(self.values, self.grid.cell * self.stride)
+        radius = np.abs(self.values) / np.maximum(MARGIN * slope, np.finfo(np.float32).tiny)
+        return np.where(self.known, radius, self.free)
 
     def crossed(self) -> np.ndarray:
         """Cells (bool) that have corners on both sides of the surface."""
         inside = self.values < 0
         return _any_corner(inside) & _any_corner(~inside)
 
-    def may_hold_surface(self) -> np.ndarray:
-        """Cells (bool) that the next level must evaluate."""
-        nearest = np.abs(self.values)
-        for axis in range(3):
-            nearest = np.minimum(*_pairs(nearest, axis))
-        half_diagonal = np.linalg.norm(self.grid.cell * self.stride) / 2
-        with_neighbours = _any_corner(_corners(self.crossed()))
-        return (nearest <= LIPSCHITZ * half_diagonal) | with_neighbours
-
-    def nodes_of(self, coarse_cells: np.ndarray) -> np.ndarray:
-        """Nodes (bool) that are not known yet in these cells (bool) of the next coarser level."""
-        for axis in range(3):
-            coarse_cells = np.repeat(coarse_cells, 2, axis)
-        return _corners(coarse_cells[_window(np.zeros(3, int), np.array(self.known.shape) - 1)]) & ~self.known
-
-    def evaluate(self, nodes: np.ndarray, field: Field, chunk: int, progress: Progress) -> None:
-        """Ask the field at ``nodes`` (bool), then along the surface until each crossed cell is known at all corners."""
-        self._ask(nodes, field, chunk, progress)
+    def evaluate(self, field: Field, chunk: int, progress: Progress) -> None:
+        """Ask the field where the surface may be, then along it until each crossed cell is known at all corners."""
+        self.ask((self.free <= 0) & ~self.known, field, chunk, progress)
         while (nodes := _corners(self.crossed()) & ~self.known).any():
-            self._ask(nodes, field, chunk, lambda _: progress(1))
+            self.ask(nodes, field, chunk, lambda _: progress(1))
 
-    def _ask(self, nodes: np.ndarray, field: Field, chunk: int, progress: Progress) -> None:
-        index = np.argwhere(nodes)
+    def ask(self, nodes: np.ndarray, field: Field, chunk: int, progress: Progress) -> None:
+        index = np.stack(np.unravel_index(np.flatnonzero(nodes), nodes.shape), axis=1)  # quicker than np.argwhere
         for start in range(0, len(index), chunk):
             progress(start / len(index))
             part = index[start : start + chunk]
@@ -152,7 +151,7 @@ class _Level:
         inside = self.values < 0
         return any(np.moveaxis(inside, axis, 0)[[0, -1]].any() for axis in range(3))
 
-    def learn(self, other: _Level) -> None:
+    def learn(self, other: Level) -> None:
         """Take over what another window of the same level, inside this one, knows."""
         window = _window(other.first - self.first, other.first - self.first + other.values.shape)
         self.values[window] = other.values
@@ -169,37 +168,45 @@ def extract_surface(
     ``progress`` gets a fraction 0..1 before every call of the field and may raise to stop. Raises
     :class:`UserError` where the field has no surface and ``ValueError`` for a field that is not finite.
     """
-    level = _Level.coarsest(Grid.over(bounds, resolution))
-    level.evaluate(~level.known, field, chunk, _part(progress, 0, _share(level.stride)))
+    level = finest_level(field, Grid.over(bounds, resolution), progress, chunk)
+    return mesh_of(level, _part(progress, _share(1), 1))
+
+
+def finest_level(field: Field, grid: Grid, progress: Progress = lambda fraction: None, chunk: int = CHUNK) -> Level:
+    """What must be known of the field for the surface in ``grid``."""
+    level = Level.coarsest(grid)
+    level.evaluate(field, chunk, _part(progress, 0, _share(level.stride)))
     while level.stride > 1:
         finer_progress = _part(progress, _share(level.stride), _share(level.stride // 2))
         level = _evaluated_finer(level, field, chunk, finer_progress)
-    return _surface_of(level, _part(progress, _share(1), 1))
+    return level
 
 
-def _evaluated_finer(coarse: _Level, field: Field, chunk: int, progress: Progress) -> _Level:
-    cells = coarse.may_hold_surface()
-    if not cells.any():
+def _evaluated_finer(coarse: Level, field: Field, chunk: int, progress: Progress) -> Level:
+    free = coarse.free_radius()
+    near = free <= np.linalg.norm(coarse.grid.cell * coarse.stride)
+    if not near.any():
         raise _no_surface()
-    low, high = np.zeros(3, np.int64), np.array(cells.shape)
-    whole = low, high
+    last = np.array(near.shape) - 1
+    low, high = np.zeros(3, np.int64), last
     if coarse.stride == 2:  # the finest level is by far the largest and a person fills a small part of it
-        low, high = _box_of(cells)
-        low, high = np.maximum(low - 1, 0), np.minimum(high + 1, cells.shape)
+        low, high = _box_of(near)
+        low, high = np.maximum(low - 1, 0), np.minimum(high, last)
     progress(0)
-    level = coarse.finer(low, high)
+    level = coarse.finer(free, low, high)
     progress(0)
-    level.evaluate(level.nodes_of(cells[_window(low, high)]), field, chunk, progress)
+    level.evaluate(field, chunk, progress)
     if level.surface_leaves():
         progress(1)
-        wider = coarse.finer(*whole)
+        wider = coarse.finer(free, np.zeros(3, np.int64), last)
         wider.learn(level)
-        wider.evaluate(np.zeros_like(wider.known), field, chunk, lambda _: progress(1))
+        wider.evaluate(field, chunk, lambda _: progress(1))
         level = wider
     return level
 
 
-def _surface_of(level: _Level, progress: Progress) -> Surface:
+def mesh_of(level: Level, progress: Progress = lambda fraction: None) -> Surface:
+    """Marching cubes over the finest level."""
     progress(0.1)
     inside = level.values < 0
     if not inside.any():
@@ -296,14 +303,36 @@ def _interleaved(coarse: np.ndarray, axis: int, cells: int) -> np.ndarray:
     return fine
 
 
-def _interpolated(coarse: np.ndarray, axis: int, cells: int) -> np.ndarray:
-    """As :func:`_interleaved`, with the mean of both neighbours at the new nodes."""
+def _between(coarse: np.ndarray, axis: int, cells: int, join: Callable[..., object]) -> np.ndarray:
+    """As :func:`_interleaved`, with what ``join`` makes of both neighbours at the new nodes."""
     fine = _interleaved(coarse, axis, cells)
     target = np.moveaxis(fine, axis, 0)
-    between = target[1:-1:2]
-    np.add(target[0:-2:2], target[2::2], out=between)
-    between *= 0.5
+    join(target[0:-2:2], target[2::2], out=target[1:-1:2])
     return fine
+
+
+def _mean(a: np.ndarray, b: np.ndarray, out: np.ndarray) -> None:
+    np.add(a, b, out=out)
+    out *= 0.5
+
+
+def _shrink_to_between(radius: np.ndarray, cell: np.ndarray) -> None:
+    """Takes off ``radius`` how far each node is from those of the next coarser level around it."""
+    for odd in itertools.product((0, 1), repeat=3):
+        radius[tuple(slice(start, None, 2) for start in odd)] -= np.float32(np.linalg.norm(odd * cell))
+
+
+def _slope(values: np.ndarray, cell: np.ndarray) -> np.ndarray:
+    """How fast ``values`` change at each node a unit of length: the steeper side along each axis, together."""
+    square = np.zeros(values.shape, np.float32)
+    for axis in range(3):
+        step = np.moveaxis((np.diff(values, axis=axis) / np.float32(cell[axis])) ** 2, axis, 0)
+        steeper = np.zeros(values.shape, np.float32)
+        moved = np.moveaxis(steeper, axis, 0)
+        moved[:-1] = step
+        np.maximum(moved[1:], step, out=moved[1:])
+        square += steeper
+    return np.sqrt(square, out=square)
 
 
 def _conditioned(values: np.ndarray) -> np.ndarray:

@@ -19,14 +19,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
-from ..engine.bugs import mask_private
+from ..engine.bugs import bug_line, mask_private, traceback_text
 from ..engine.errors import UserError
-from .protocol import Command, Event, ProtocolError, encode, read
+from .protocol import Command, Event, ProtocolError, encode, look_file, read, result_file
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..engine.contracts import People, Request, Result
 
-GRACE_SECONDS = 3.0  # between asking the child to cancel or end and killing it
+CANCEL_SECONDS = 0.8  # between Cancel and killing a child that has not noticed it; the next job starts another
+GRACE_SECONDS = 3.0  # between asking the child to end and killing it
 MAX_LOG = 4 << 20  # bytes; a longer log starts afresh
 BOOTSTRAP = Path(__file__).with_name("bootstrap.py")
 
@@ -65,6 +68,10 @@ class Client:
         """Start a search for the persons of the request's photo. Raises as :meth:`submit`."""
         return self._start_job("find_people", request.to_json())
 
+    def find_mask(self, request: Request) -> Job:
+        """Start a search for the mask of the person that the request asks for. Raises as :meth:`submit`."""
+        return self._start_job("find_mask", request.to_json())
+
     def ask_devices(self) -> Job:
         """Ask what can compute here: the text of the job's last event names it. Raises as :meth:`submit`."""
         return self._start_job("devices", {})
@@ -75,8 +82,7 @@ class Client:
         before = self._child
         child = self._living_child()
         self._submitted += 1
-        command = Command(kind, self._submitted, request, str(child.folder / f"{self._submitted}.npz"))
-        self._job = Job(child, command, fresh=child is not before)
+        self._job = Job(child, Command(kind, self._submitted, request), fresh=child is not before)
         return self._job
 
     def stop(self) -> None:
@@ -103,7 +109,7 @@ class Job:
         self.outcome: Event | None = None  # the last event, once there is one
         self._child = child
         self._number = command.job
-        self._result = Path(command.result)
+        self._result = result_file(child.folder, command.job)
         self._deadline: float | None = None  # when a cancelled job loses patience
         if fresh:  # loading the libraries takes the child seconds before it can speak
             child.inbox.put(Event("stage", command.job, text="Starting engine"))
@@ -126,7 +132,7 @@ class Job:
                 self._child.kill()
                 event = None
             event = event or self._stopped()
-            if event.job in (0, self._number):
+            if event.job == self._number:
                 events.append(event)
                 self.outcome = event if event.last else None
         return events
@@ -144,7 +150,7 @@ class Job:
     def cancel(self) -> None:
         """Ask the job to end; keep polling. After a grace time the child is killed. May be called again."""
         if not self.finished and self._deadline is None:
-            self._deadline = time.monotonic() + GRACE_SECONDS
+            self._deadline = time.monotonic() + CANCEL_SECONDS
             self._child.send(Command("cancel", self._number))
 
     def load_result(self) -> Result:
@@ -158,6 +164,18 @@ class Job:
         from ..engine.export import load_people
 
         return self._take(load_people)
+
+    def load_mask(self) -> np.ndarray:
+        """(H, W) uint8, first row on top: the mask that a search found. Its file is removed: call once."""
+        from ..engine.export import load_picture
+
+        return self._take(load_picture)
+
+    def load_look(self) -> np.ndarray:
+        """(S, S, 4) uint8 sRGB, first row on top: the person at work and its mask, once ``look`` was told."""
+        from ..engine.export import load_picture
+
+        return load_picture(look_file(self._child.folder))
 
     def _take(self, load: Callable[[Path], Loaded]) -> Loaded:
         try:
@@ -177,9 +195,14 @@ class _Child:
     def __init__(self, python: str, extra_paths: Sequence[str], log_path: str):
         self.log_path = log_path
         self.inbox: queue.SimpleQueue[Event | None] = queue.SimpleQueue()  # None: the child is gone
-        self.folder = Path(tempfile.mkdtemp(prefix="phorhum-"))  # readable by this user only
+        try:
+            self.folder = Path(tempfile.mkdtemp(prefix="phorhum-"))  # readable by this user only
+        except OSError as error:
+            raise _not_started(python, error) from error
         # isolated (-I): the caller's PYTHONPATH and user packages must not reach the engine
         command = [python, "-I", "-X", "faulthandler", str(BOOTSTRAP), str(self.folder), log_path, *extra_paths]
+        # what its libraries put aside goes when the child goes, however it ends
+        temporary = dict.fromkeys(("TMPDIR", "TEMP", "TMP"), str(self.folder))
         try:
             with open_log(log_path) as log:
                 self.process = subprocess.Popen(
@@ -187,13 +210,13 @@ class _Child:
                     stdin=subprocess.PIPE,
                     stdout=subprocess.PIPE,
                     stderr=log,
+                    env={**os.environ, **temporary},
                     start_new_session=True,  # Ctrl-C in a terminal is for the parent, which then cancels
                     creationflags=getattr(subprocess, "CREATE_NO_WINDOW", 0),
                 )
         except OSError as error:
             shutil.rmtree(self.folder, ignore_errors=True)
-            reason = error.strerror or error
-            raise UserError(f"The reconstruction process could not be started with {python}: {reason}.") from error
+            raise _not_started(python, error) from error
         assert self.process.stdin and self.process.stdout
         self._commands, self._events = self.process.stdin, self.process.stdout
         self._reader = threading.Thread(target=self._read, name="phorhum reader", daemon=True)
@@ -204,9 +227,10 @@ class _Child:
         return self.process.poll() is None and self._reader.is_alive()
 
     def send(self, command: Command) -> None:
+        line = encode(command)  # raises where a value can't be told, or the job would wait for ever
         # a dead child shows as the end of its events
         with contextlib.suppress(OSError, ValueError):
-            self._commands.write(encode(command))
+            self._commands.write(line)
             self._commands.flush()
 
     def kill(self) -> None:
@@ -246,8 +270,25 @@ class _Child:
         self.inbox.put(None)
 
 
+def _not_started(python: str, error: OSError) -> UserError:
+    return UserError(f"The reconstruction process could not be started with {python}: {error.strerror or error}.")
+
+
 def open_log(path: str) -> BinaryIO:
-    """The log, open for appending bytes; its folder is made, and one that grew too long is emptied."""
-    os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
-    long = os.path.exists(path) and os.path.getsize(path) > MAX_LOG
-    return open(path, "wb" if long else "ab")
+    """The log, open for appending bytes; its folder is made, and one that grew too long is emptied.
+
+    Where it can't be written, as on a full disk, what is logged is lost: that is no reason not to work.
+    """
+    try:
+        os.makedirs(os.path.dirname(os.path.abspath(path)), exist_ok=True)
+        long = os.path.exists(path) and os.path.getsize(path) > MAX_LOG
+        return open(path, "wb" if long else "ab")
+    except OSError:
+        return open(os.devnull, "ab")
+
+
+def log_bug(error: BaseException, path: str) -> str:
+    """Puts the traceback into the log and returns the one line for the user."""
+    with contextlib.suppress(OSError), open_log(path) as log:
+        log.write(traceback_text(error).encode(errors="backslashreplace"))
+    return bug_line(error, path)

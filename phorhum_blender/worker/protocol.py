@@ -1,7 +1,7 @@
 """The language spoken over the wall: one JSON object a line, UTF-8. Standard library only.
 
 :class:`Command` goes from the client to the child's stdin, :class:`Event` from the child's stdout to the client. Arrays
-never travel here: the child writes them to the ``.npz`` file that the command names.
+never travel here: the child writes them to a file of its own folder, see :func:`result_file`.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from typing import IO, Any, ClassVar, TypeVar
 
 MAX_LINE = 1 << 20  # bytes; real lines have a few hundred
@@ -22,25 +23,26 @@ class ProtocolError(ValueError):
 class Command:
     """What the client asks for.
 
-    ``reconstruct`` runs ``request`` (:meth:`Request.to_json`) and writes the result to the path ``result``;
-    ``find_people`` does so with the persons of the request's photo; ``devices`` asks what can compute here, and its
-    ``done`` tells. ``cancel`` ends the job early; ``shutdown`` ends the child.
+    ``reconstruct`` runs ``request`` (:meth:`Request.to_json`) and writes the result to the job's file;
+    ``find_people`` does so with the persons of the request's photo, ``find_mask`` with the mask of the person that it
+    asks for; ``devices`` asks what can compute here, and its ``done`` tells. ``cancel`` ends the job early;
+    ``shutdown`` ends the child.
     """
 
-    JOBS: ClassVar = frozenset({"reconstruct", "find_people", "devices"})
+    JOBS: ClassVar = frozenset({"reconstruct", "find_people", "find_mask", "devices"})
     KINDS: ClassVar = JOBS | {"cancel", "shutdown"}
 
     kind: str
     job: int = 0
     request: dict[str, Any] = field(default_factory=dict)
-    result: str = ""
 
 
 @dataclass(frozen=True)
 class Event:
-    """What happens to a job. ``done`` or ``error`` comes last, exactly once. ``job`` 0 means "whichever runs"."""
+    """What happens to a job. ``done`` or ``error`` comes last, exactly once. ``look``: there is an early look at the
+    person, see :func:`look_file`."""
 
-    KINDS: ClassVar = frozenset({"stage", "progress", "warning", "done", "error"})
+    KINDS: ClassVar = frozenset({"stage", "progress", "look", "warning", "done", "error"})
 
     kind: str
     job: int = 0
@@ -65,6 +67,16 @@ _ACCEPTED: dict[str, tuple[type, ...]] = {
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def result_file(folder: str | Path, job: int) -> Path:
+    """Where the arrays of ``job`` lie in the child's ``folder``; both sides reckon it, so no line can name a file."""
+    return Path(folder, f"{job}.npz")
+
+
+def look_file(folder: str | Path) -> Path:
+    """Where the picture of the person at work lies in the child's ``folder``; the next job's takes its place."""
+    return Path(folder, "look.npz")
 
 
 def encode(message: Command | Event) -> bytes:

@@ -13,18 +13,20 @@ import shutil
 import sys
 import threading
 import time
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from ..engine import load_reconstructor
 from ..engine.bugs import bug_line, traceback_text
 from ..engine.contracts import Request
 from ..engine.errors import Cancelled, UserError
-from .protocol import Command, Event, ProtocolError, encode, read
+from .protocol import Command, Event, ProtocolError, encode, look_file, read, result_file
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from ..engine.reconstruct import Reconstructor
 
+LEAVE_SECONDS = 1.0  # at most, for the removal of files
 PROGRESS_SECONDS = 0.05  # at most one progress event in this time
 
 
@@ -70,12 +72,15 @@ class Server:
             self._serve(self._jobs.get())
 
     def _listen(self) -> None:
+        latest = 0  # number of the last job
         for message in read(self._commands, Command):
-            if isinstance(message, ProtocolError):
-                self._tell(Event("error", text=bug_line(message, self._log), cause="bug"))
+            if isinstance(message, ProtocolError):  # it may have been a cancel, so the last job must not go on
+                self._cancelled.add(latest)
+                self._tell(Event("error", latest, text=bug_line(message, self._log), cause="bug"))
             elif message.kind == "cancel":
                 self._cancelled.add(message.job)
             elif message.kind in Command.JOBS:
+                latest = message.job
                 self._jobs.put(message)
             else:
                 break
@@ -83,7 +88,9 @@ class Server:
 
     def _leave(self) -> None:
         """End at once, whatever the main thread does, and leave no file behind."""
-        shutil.rmtree(self._result_folder, ignore_errors=True)
+        deadline = time.monotonic() + LEAVE_SECONDS
+        while os.path.isdir(self._result_folder) and time.monotonic() < deadline:  # files may still come
+            shutil.rmtree(self._result_folder, ignore_errors=True)
         os._exit(0)
 
     def _tell(self, event: Event) -> None:
@@ -104,7 +111,8 @@ class Server:
         except MemoryError:
             event = Event("error", command.job, text="Not enough memory. Try a lower resolution.", cause="user")
         except Exception as error:
-            print(traceback_text(error), file=sys.stderr, flush=True)
+            with contextlib.suppress(OSError):  # a full disk takes no log
+                print(traceback_text(error), file=sys.stderr, flush=True)
             event = Event("error", command.job, text=bug_line(error, self._log), cause="bug")
         self._tell(event)
 
@@ -119,16 +127,24 @@ class Server:
         progress = _Progress(self, command.job)
         if command.kind == "find_people":
             self._find_people(request, progress, command)
+        elif command.kind == "find_mask":
+            self._find_mask(request, progress, command)
         else:
             self._reconstruct(request, progress, command)
         return ""
 
     def _reconstruct(self, request: Request, progress: _Progress, command: Command) -> None:
-        result = self._reconstructor(request).run(request, progress)
+        def show(picture: np.ndarray) -> None:
+            from ..engine.export import save_picture
+
+            save_picture(picture, look_file(self._result_folder))
+            self._tell(Event("look", command.job))
+
+        result = self._reconstructor(request).run(request, progress, show)
         progress.check()
         from ..engine.export import save_mesh
 
-        save_mesh(result, command.result)
+        save_mesh(result, result_file(self._result_folder, command.job))
         for text in result.report.get("warnings", ()):
             self._tell(Event("warning", command.job, text=text))
 
@@ -137,7 +153,14 @@ class Server:
         progress.check()
         from ..engine.export import save_people
 
-        save_people(people, command.result)
+        save_people(people, result_file(self._result_folder, command.job))
+
+    def _find_mask(self, request: Request, progress: _Progress, command: Command) -> None:
+        mask = self._reconstructor(request).find_mask(request, progress)
+        progress.check()
+        from ..engine.export import save_picture
+
+        save_picture(mask, result_file(self._result_folder, command.job))
 
     def _reconstructor(self, request: Request) -> Reconstructor:
         """The engine for this request; kept, with its networks loaded, until a request needs another."""
@@ -177,5 +200,4 @@ class _Progress:
 
 def _stamp(path: str) -> tuple[str, int]:
     """Changes when the file at ``path`` is replaced."""
-    file = Path(path)
-    return path, file.stat().st_mtime_ns if path and file.exists() else 0
+    return path, os.stat(path).st_mtime_ns if os.path.isfile(path) else 0

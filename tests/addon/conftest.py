@@ -66,6 +66,17 @@ class FakeJob:
     def load_result(self) -> Result:
         return self._result
 
+    def load_mask(self) -> np.ndarray:
+        mask = np.zeros((synthetic.CAMERA.height, synthetic.CAMERA.width), np.uint8)
+        mask[100:400, 50:200] = 255
+        mask[99, 50:200] = 128
+        return mask
+
+    def load_look(self) -> np.ndarray:
+        picture = np.zeros((256, 256, 4), np.uint8)
+        picture[0] = 255
+        return picture
+
     def load_people(self) -> People:
         boxes = np.array([[10, 20, 110, 320], [200, 30, 260, 230.4]], np.float32)
         thumbnails = np.zeros((2, 8, 8, 4), np.uint8)
@@ -74,13 +85,15 @@ class FakeJob:
 
 
 class FakeClient:
-    """Stands in for the worker's client. ``requests`` are those submitted, ``searches`` those for people."""
+    """Stands in for the worker's client. ``requests`` are those submitted, ``searches`` those for people,
+    ``masks`` those for masks."""
 
     def __init__(self, result: Result):
         self.result = result
         self.last = Event("done")
         self.requests: list[Request] = []
         self.searches: list[Request] = []
+        self.masks: list[Request] = []
         self.running = False
         self.warning = ""
 
@@ -90,6 +103,10 @@ class FakeClient:
 
     def find_people(self, request: Request) -> FakeJob:
         self.searches.append(request)
+        return self._job()
+
+    def find_mask(self, request: Request) -> FakeJob:
+        self.masks.append(request)
         return self._job()
 
     def ask_devices(self) -> FakeJob:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 
 import numpy as np
-from skimage.measure import marching_cubes
 
 from phorhum_blender.addon.scene.space import to_blender
 from phorhum_blender.engine.contracts import DirectionalLight, LightRig, PhotoCamera, Result
@@ -97,6 +96,8 @@ def person(cell: float = 0.02, arms: str = "away") -> Result:
 
     ``cell`` in metres is the grid of the marching cubes. The colour is banded, so that a blurred one shows.
     """
+    from skimage.measure import marching_cubes  # late: those who need only the blob may do without
+
     joints = POSES[arms]()
     low, high = joints.min(axis=0) - 0.2, joints.max(axis=0) + 0.2
     axes = [np.arange(a, b, cell, dtype=np.float32) for a, b in zip(low, high, strict=True)]

@@ -195,6 +195,21 @@ def test_without_a_window_it_is_the_same(client, photo, tmp_path, set_up):
     assert not wrong, "\n".join(wrong)
 
 
+@pytest.mark.parametrize("cls", CLASSES, ids=lambda cls: cls.__name__)
+def test_every_poll_answers_where_there_is_nothing(blender, cls):
+    """No window, scene or object. Blender falls over such a context itself, so this one is made of nothing."""
+
+    class Nothing:
+        preferences = bpy.context.preferences
+
+        def __getattr__(self, name: str) -> None:
+            return None
+
+    polls = [getattr(cls, name) for name in ("poll", "poll_drop") if hasattr(cls, name)]
+    for poll in polls:
+        assert poll(Nothing()) in (True, False)
+
+
 def test_a_linked_scene_is_said_to_be_one(client, photo, tmp_path):
     linked_scene(photo, tmp_path)
     refused, sentence = call("reconstruct", filepath=photo)

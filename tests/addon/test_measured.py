@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 
 pytest.importorskip("bpy")
@@ -88,3 +90,18 @@ def test_a_file_that_cannot_be_written_costs_nothing_else(tmp_path, monkeypatch)
     monkeypatch.setattr(measured, "_path", lambda: tmp_path / "absent" / "machine.json")
     measured.remember_run(RUN)
     assert measured.knowledge().runs == (RUN,)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="limits the size of files as POSIX does")
+def test_a_full_disk_costs_the_measurement_and_leaves_no_file(tmp_path, monkeypatch):
+    import resource
+
+    monkeypatch.setattr(measured, "_path", lambda: tmp_path / "machine.json")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, limits[1]))
+    try:
+        measured.remember_devices(["cpu", "cuda"])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert list(tmp_path.iterdir()) == []
+    assert measured.knowledge().devices == ("cpu", "cuda")

@@ -224,9 +224,10 @@ def test_searching_says_why_it_cannot(client, tmp_path):
 
 def test_choosing_a_person_overrules_box_and_frame(client, photo):
     settings = bpy.context.scene.phorhum
-    settings.photo, settings.box, settings.whole_frame = photo, (1, 2, 3, 4), True
+    settings.photo, settings.box, settings.whole_frame, settings.mask = photo, (1, 2, 3, 4), True, photo
     bpy.ops.phorhum.choose_person(person=1)
     assert (settings.person, tuple(settings.box), settings.whole_frame) == (1, (0, 0, 0, 0), False)
+    assert settings.mask == ""
 
 
 def test_the_settings_of_a_person_come_back(client, photo):

@@ -10,7 +10,7 @@ import pytest
 bpy = pytest.importorskip("bpy")
 
 from phorhum_blender.addon import measured, thumbnails  # noqa: E402
-from phorhum_blender.addon.job import status  # noqa: E402
+from phorhum_blender.addon.job import LOOK, JobOperator, status  # noqa: E402
 from phorhum_blender.addon.panel import PHORHUM_PT_main, draw_menu_entry  # noqa: E402
 from phorhum_blender.addon.properties import options  # noqa: E402
 from phorhum_blender.worker.protocol import Event  # noqa: E402
@@ -158,6 +158,19 @@ def test_a_running_job_shows_stage_time_left_and_cancel(blender, monkeypatch):
     layout = drawn()
     assert "Finding surface  40%  30 s left" in layout.texts
     assert layout.button("cancel") and "phorhum.reconstruct" not in [button.name for button in layout.operators]
+
+
+def test_who_is_being_made_is_shown_as_soon_as_it_is_known(blender):
+    task = FakeJob([], None)
+    job = SimpleNamespace(_task=task)
+    status.begin(task, "Starting engine")
+    assert drawn().pictures == []
+    JobOperator._on_event(job, Event("look"))
+    assert drawn().pictures == [thumbnails.icon(LOOK)]
+    pixels = list(thumbnails._pictures[LOOK].image_pixels_float)
+    assert pixels[-256 * 4 :] == [1.0] * 1024 and not any(pixels[: -256 * 4])  # upright
+    status.end()
+    assert drawn().pictures == []
 
 
 def test_the_result_line_and_make_again(client, photo):

@@ -15,7 +15,7 @@ from bpy_extras.object_utils import world_to_camera_view  # noqa: E402
 from mathutils import Vector  # noqa: E402
 
 from phorhum_blender.addon.scene.build import build  # noqa: E402
-from phorhum_blender.addon.scene.camera import exif_orientation, turn_upright  # noqa: E402
+from phorhum_blender.addon.scene.upright import exif_orientation, turn_upright  # noqa: E402
 from phorhum_blender.engine.contracts import PhotoCamera, Request  # noqa: E402
 from tests.addon import synthetic  # noqa: E402
 from tests.addon.snapshot import scene_state  # noqa: E402

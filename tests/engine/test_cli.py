@@ -64,6 +64,7 @@ def test_tells_warnings(folder, capfd):
     [
         (["nobody.jpg", "-o", "person.glb"], "No person was found. Choose another photo."),
         (["absent.jpg", "-o", "person.glb"], "There is no photo absent.jpg."),
+        (["x" * 300 + ".jpg", "-o", "person.glb"], "There is no photo xxx"),
         (["good.jpg", "-o", "person.glb", "--back", "absent.jpg"], "There is no photo absent.jpg."),
         (["good.jpg", "-o", "person.fbx"], "must end in one of .glb, .ply, .obj, .npz"),
         (["good.jpg", "-o", "absent/person.glb"], "The folder absent does not exist."),
@@ -95,6 +96,13 @@ def test_a_bug_is_one_line_that_names_the_log(folder, capsys, monkeypatch):
     assert str(folder) not in line and "~" in line
     assert "Traceback" in log.read_text() and "fake_reconstruct.py" in log.read_text()
     assert sorted(os.listdir()) == before
+
+
+def test_a_bug_is_one_line_where_no_log_can_be_written(folder, capsys, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "absent"))
+    assert main(["bug.jpg", "-o", "person.glb"]) == 1
+    line = capsys.readouterr().err.splitlines()[-1]
+    assert line.startswith("phorhum: Unexpected error (ValueError:") and "could not be written" in line
 
 
 def test_an_interrupt_is_no_traceback(folder, capsys):

@@ -14,6 +14,7 @@ from phorhum_blender.engine.contracts import Request
         Request("a.jpg", photo_detail=False),
         Request("a.jpg", box=(1.0, 2.0, 3.5, 4.0)),
         Request("a.jpg", back_photo="b.jpg", back_person=1),
+        Request("a.jpg", mask="mask.png"),
     ],
 )
 def test_a_request_survives_json(request_):
@@ -26,10 +27,44 @@ def test_a_request_from_before_photo_detail_gets_the_default():
     assert Request.from_json(stored) == Request("a.jpg", resolution=64, photo_detail=True)
 
 
+def test_a_request_from_before_masks_has_none():
+    stored = Request("a.jpg", resolution=64).to_json()
+    del stored["mask"]
+    assert Request.from_json(stored) == Request("a.jpg", resolution=64)
+
+
 def test_a_request_from_before_back_photos_has_none():
     stored = Request("a.jpg", resolution=64).to_json()
     del stored["back_photo"], stored["back_person"]
     assert Request.from_json(stored) == Request("a.jpg", resolution=64)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"photo": 5},
+        {"photo": None},
+        {"resolution": "256"},
+        {"resolution": True},
+        {"person": 2**31},
+        {"height": "tall"},
+        {"height": float("nan")},
+        {"box": [1, 2, 3, float("inf")]},
+        {"box": [1, 2, 3]},
+        {"box": [1, 2, 3, "4"]},
+        {"whole_frame": 1},
+        {"device": ["cpu"]},
+    ],
+)
+def test_values_of_another_kind_are_refused(change):
+    """A stranger's .blend holds a request too; what is restored from it must fit into Blender's properties."""
+    with pytest.raises(ValueError, match=f"wrong kind: {next(iter(change))}"):
+        Request.from_json({**Request("a.jpg").to_json(), **change})
+
+
+def test_a_request_without_a_photo_is_refused():
+    with pytest.raises(ValueError, match="photo"):
+        Request.from_json({"resolution": 64})
 
 
 @pytest.mark.parametrize("change", [{"photo_details": True}, {"version": 99}])

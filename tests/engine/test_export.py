@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from phorhum_blender.engine import export
+from phorhum_blender.engine.contracts import People
 from phorhum_blender.engine.errors import UserError
 
 trimesh = pytest.importorskip("trimesh")
@@ -138,6 +139,12 @@ def test_a_folder_without_permission_is_the_users_error(tmp_path):
         export.check_mesh_path(tmp_path / "person.glb")
 
 
+def test_a_name_may_be_as_long_as_names_can_be(result, tmp_path):
+    path = tmp_path / ("x" * 251 + ".glb")
+    export.save_mesh(result, path)
+    assert os.listdir(tmp_path) == [path.name]
+
+
 def test_check_leaves_an_existing_file_as_it_is(tmp_path):
     path = tmp_path / "person.glb"
     path.write_bytes(b"old")
@@ -159,3 +166,9 @@ def test_a_full_disk_leaves_the_old_file_and_nothing_else(result, tmp_path, suff
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert path.read_bytes() == b"old"
     assert os.listdir(tmp_path) == [path.name]
+
+
+def test_people_that_find_no_place_are_one_sentence(tmp_path):
+    people = People(np.zeros((0, 4), np.float32), np.zeros((0, 8, 8, 4), np.uint8), np.zeros((8, 8, 4), np.uint8))
+    with pytest.raises(UserError, match="does not exist"):
+        export.save_people(people, tmp_path / "absent" / "1.npz")

@@ -12,6 +12,7 @@ from phorhum_blender.engine.errors import UserError
 from phorhum_blender.engine.model import ModelConfig, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, dense_maps
 from phorhum_blender.engine.model.first_light import srgb_to_linear
+from phorhum_blender.engine.model.phorhum import tensor_sha256
 
 TINY = ModelConfig(
     image_size=64,
@@ -43,7 +44,8 @@ def test_shapes(model):
     encoding = model.encode(torch.rand(1, 4, 64, 64))
     assert encoding.features.shape == (1, DENSE_CHANNELS + TINY.features, 32, 32)
     assert encoding.illumination.shape == (1, TINY.illumination)
-    distance, albedo = model.field(encoding, torch.rand(7, 3) - 0.5, 4.0)
+    field, points = model.field(encoding, 4.0), torch.rand(7, 3) - 0.5
+    distance, albedo = field.distances(points), field.albedo(points)
     assert distance.shape == (7,)
     assert albedo.shape == (7, 3)
     assert albedo.min() >= 0 and albedo.max() <= 1
@@ -58,16 +60,25 @@ def test_dense_maps_are_the_front_of_the_feature_map(model):
 
 
 def test_a_point_does_not_depend_on_its_neighbours_in_the_query(model):
-    encoding = model.encode(torch.rand(1, 4, 64, 64))
+    field = model.field(model.encode(torch.rand(1, 4, 64, 64)), 3.0)
     points = torch.rand(50, 3) - 0.5
-    together = model.field(encoding, points, 3.0)[0]
-    alone = torch.cat([model.field(encoding, p[None], 3.0)[0] for p in points])
-    torch.testing.assert_close(together, alone)
+    alone = torch.cat([field.distances(p[None]) for p in points])
+    torch.testing.assert_close(field.distances(points), alone)
+
+
+@pytest.mark.parametrize("reach", [0.5, 3.0])  # within the picture, and far beyond its border
+def test_the_prepared_field_is_the_surface_field(model, reach):
+    encoding = model.encode(torch.rand(1, 4, 64, 64))
+    points = (torch.rand(200, 3) * 2 - 1) * reach
+    field = model.field(encoding, 4.0)
+    distance, logits = model.surface_field(encoding, points[None], 4.0)
+    torch.testing.assert_close(field.distances(points), distance[0])
+    torch.testing.assert_close(field.albedo(points), srgb_to_linear(torch.sigmoid(logits[0])))
 
 
 def test_the_photo_matters(model):
     points = torch.rand(20, 3) - 0.5
-    one, other = (model.field(model.encode(torch.rand(1, 4, 64, 64)), points, 4.0)[0] for _ in range(2))
+    one, other = (model.field(model.encode(torch.rand(1, 4, 64, 64)), 4.0).distances(points) for _ in range(2))
     assert not torch.allclose(one, other)
 
 
@@ -76,9 +87,9 @@ def test_save_and_load_give_the_same_network(model, saved):
     assert loaded.config == TINY
     assert not loaded.training
     image, points = torch.rand(1, 4, 64, 64), torch.rand(9, 3)
-    torch.testing.assert_close(
-        loaded.field(loaded.encode(image), points, 4.0), model.field(model.encode(image), points, 4.0), rtol=0, atol=0
-    )
+    there, here = (network.field(network.encode(image), 4.0) for network in (loaded, model))
+    torch.testing.assert_close(there.distances(points), here.distances(points), rtol=0, atol=0)
+    torch.testing.assert_close(there.albedo(points), here.albedo(points), rtol=0, atol=0)
 
 
 def test_missing_weights(tmp_path):
@@ -139,6 +150,42 @@ def test_exchanged_weights_are_noticed(saved):
     _resave(saved, exchange)
     with pytest.raises(UserError, match="checksum"):
         PhorhumModel.load(saved)
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_weights_that_are_no_numbers_are_refused_though_their_hash_is_right(saved, value):
+    def spoil(header, tensors):
+        name = next(iter(tensors))
+        tensors[name] = torch.full_like(tensors[name], value)
+        header["sha256"] = tensor_sha256(tensors)
+
+    _resave(saved, spoil)
+    with pytest.raises(UserError, match="not all are numbers"):
+        PhorhumModel.load(saved)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"widths": ""}, {"widths": []}, {"widths": [10**9] * 3}, {"blocks": [10**9] * 3}, {"blocks": [65, 1, 1]}]
+    + [{"features": 1.5}, {"features": True}, {"octaves": 0}, {"image_size": "64"}, {"field_layers": [4]}],
+)
+def test_a_header_can_ask_for_nothing_but_usual_sizes(saved, change):
+    """Others would take the memory or the time of the machine before the weights are found not to fit."""
+    _resave(saved, lambda header, tensors: header.update(config=json.dumps(json.loads(header["config"]) | change)))
+    with pytest.raises(UserError, match="do not fit this version"):
+        PhorhumModel.load(saved)
+
+
+@pytest.mark.parametrize("config", ["null", "[]", "7", "", "{}"])
+def test_a_header_without_a_configuration_is_refused(saved, config):
+    _resave(saved, lambda header, tensors: header.update(config=config))
+    with pytest.raises(UserError, match="do not fit this version"):
+        PhorhumModel.load(saved)
+
+
+def test_a_name_that_no_file_can_have_is_missing():
+    with pytest.raises(UserError, match="missing"):
+        PhorhumModel.load("x" * 300 + ".safetensors")
 
 
 def test_another_configuration_is_refused(saved):

@@ -9,8 +9,8 @@ import pytest
 
 from phorhum_blender.engine.contracts import People
 from phorhum_blender.engine.devices import available_devices
-from phorhum_blender.engine.export import load_people, save_people
-from phorhum_blender.engine.people import SIDE, picture_people
+from phorhum_blender.engine.export import load_people, load_picture, save_people, save_picture
+from phorhum_blender.engine.people import LOOK_SIDE, SIDE, picture_chosen, picture_people
 from phorhum_blender.engine.person import Person, candidates
 from phorhum_blender.engine.photo import Photo
 
@@ -42,6 +42,21 @@ def test_a_thumbnail_shows_the_person_and_little_around(photo):
 def test_pictures_keep_their_proportions(photo):
     opaque = picture_people(photo, [person(40, 10, 60, 90)]).photo[..., 3] > 0
     assert opaque.any(axis=1).sum() == SIDE // 2 and opaque.any(axis=0).sum() == SIDE
+
+
+def test_the_chosen_one_is_shown_and_what_the_mask_leaves_out_is_dimmed(photo):
+    mask = np.zeros((100, 200), np.float32)
+    mask[:50] = 1
+    picture = picture_chosen(photo, replace(person(40, 10, 60, 90), mask=mask))
+    assert picture.shape == (LOOK_SIDE, LOOK_SIDE, 4)
+    middle = picture[:, LOOK_SIDE // 2]
+    assert tuple(middle[LOOK_SIDE // 3]) == (*RED, 255) and tuple(middle[2 * LOOK_SIDE // 3]) == (51, 0, 0, 255)
+
+
+def test_a_picture_survives_the_way_over_the_wall(tmp_path):
+    picture = np.arange(24, dtype=np.uint8).reshape(2, 3, 4)
+    save_picture(picture, tmp_path / "picture.npz")
+    assert np.array_equal(load_picture(tmp_path / "picture.npz"), picture)
 
 
 @pytest.mark.parametrize("box", [(0, 0, 0.2, 0.2), (199.6, 99.6, 200, 100), (0, 0, 200, 1)])

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from safetensors import safe_open
 from safetensors.torch import save_file
 
+from phorhum_blender.engine import memory
 from phorhum_blender.engine import person as person_module
 from phorhum_blender.engine.contracts import Request
 from phorhum_blender.engine.detector import (
@@ -29,7 +30,7 @@ from phorhum_blender.engine.detector import (
     build_network,
     tensors_sha256,
 )
-from phorhum_blender.engine.errors import UserError
+from phorhum_blender.engine.errors import Cancelled, UserError
 from phorhum_blender.engine.person import find_persons, person_from_alpha, person_from_box, select_person
 from phorhum_blender.engine.photo import Photo, load_photo
 
@@ -342,6 +343,52 @@ def test_damaged_file_of_our_own(tmp_path: Path, damage: str):
     path.write_bytes(data)
     with pytest.raises(UserError, match="The person detector d.safetensors is damaged or of another kind"):
         Detector.load(path)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"activation": "__import__('os').system('touch canary')"},
+        {"nc": 10**9},
+        {"nc": None},
+        {"backbone": 1.5},
+        {"backbone": [[-1, 10**9, "Conv", [8, 3, 2]]]},
+        {"backbone": [[-1, 1, "attempt_download_asset", ["canary"]]]},
+        {"scales": {"n": [1e9, 1.0, 64]}},
+    ],
+)
+def test_a_header_can_ask_for_nothing_but_a_network_of_usual_size(tmp_path: Path, monkeypatch, change):
+    monkeypatch.chdir(tmp_path)
+    path = write_detector(tmp_path / "d.safetensors", config=json.dumps(SMALL_CONFIG | change))
+    with pytest.raises(UserError, match="damaged or of another kind"):
+        Detector.load(path)
+    assert [file.name for file in tmp_path.iterdir()] == ["d.safetensors"]
+
+
+def test_a_name_that_no_file_can_have(tmp_path: Path):
+    with pytest.raises(UserError, match="There is no person detector at"):
+        Detector.load(tmp_path / ("x" * 300 + ".safetensors"))
+
+
+def test_a_long_strip_is_refused_before_its_square_takes_all_memory(use_detector, monkeypatch):
+    use_detector(ColourDetector({RED: 0.9}))
+    monkeypatch.setattr(memory, "free_mb", lambda: 2000.0)
+    strip = Photo(np.zeros((64, 40_000, 3), np.uint8), None, None, "")
+    with pytest.raises(UserError, match=r"50000 x 50000 pixels and needs about 38347 MB .* only 2000 MB are free"):
+        select_person(strip, Request(photo="", whole_frame=True))
+
+
+def test_the_search_tells_how_far_it_is_and_can_be_stopped(use_detector):
+    use_detector(ColourDetector({RED: 0.9, BLUE: 0.9}))
+    told = []
+    select_person(TWO, Request(photo=""), told.append)
+    assert told == sorted(told) and len(told) >= 10 and 0 <= told[0] and told[-1] < 1
+
+    def stop(part: float) -> None:
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        select_person(TWO, Request(photo="", box=(250, 80, 340, 260)), stop)
 
 
 def test_missing_and_foreign_files(tmp_path: Path):

@@ -279,6 +279,12 @@ def test_missing_file_and_folder(tmp_path: Path):
         load_photo(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["x" * 300 + ".jpg", "nul\0.jpg", "a/" * 3000])
+def test_names_that_no_file_can_have(tmp_path: Path, name: str):
+    with pytest.raises(UserError, match="There is no photo at"):
+        load_photo(tmp_path / name)
+
+
 def test_empty_file(tmp_path: Path):
     path = tmp_path / "photo.jpg"
     path.write_bytes(b"")

@@ -194,6 +194,27 @@ def test_the_people_to_choose_from_are_found(reconstructor, photo_path):
 
 
 @needs_weights
+def test_a_mask_of_ones_own_decides_and_is_shown_early(reconstructor, photo_path, tmp_path):
+    """The figure without its left half, as it was painted away."""
+    mask = np.asarray(figure())[..., 3].copy()
+    mask[:, :150] = 0
+    Image.fromarray(mask).save(tmp_path / "mask.png")
+    request = Request(photo=photo_path, mask=str(tmp_path / "mask.png"), resolution=48)
+    happened = []
+    reconstructor.run(request, lambda stage, _: happened.append(stage), happened.append)
+    at = next(number for number, one in enumerate(happened) if isinstance(one, np.ndarray))
+    assert happened[at - 1] == "Finding person" and happened[at + 1] == "Encoding" and happened[at].shape[2] == 4
+    assert np.array_equal(reconstructor.find_mask(request), mask)
+
+
+@needs_weights
+def test_where_nobody_is_found_the_mask_to_paint_on_is_black(reconstructor, tmp_path):
+    Image.new("RGB", (200, 220), (90, 120, 90)).save(tmp_path / "lawn.png")
+    mask = reconstructor.find_mask(Request(photo=str(tmp_path / "lawn.png")))
+    assert mask.shape == (220, 200) and mask.dtype == np.uint8 and not mask.any()
+
+
+@needs_weights
 def test_nobody_to_choose_from_is_one_sentence(reconstructor, tmp_path):
     Image.new("RGB", (200, 200), (90, 120, 90)).save(tmp_path / "lawn.png")
     with pytest.raises(UserError, match="No person was found"):
@@ -250,7 +271,7 @@ def test_the_scene_camera_sees_what_the_crop_camera_saw():
     rng = np.random.default_rng(0)
     vertices = rng.uniform(-0.8, 0.8, (50, 3)).astype(np.float32)
     square, distance = CropSquare(90.0, 160.0, 220.0), 3.0
-    encoded = Encoded(None, square, distance, None)
+    encoded = Encoded(None, square, distance, None, None)
     to_scene = scene_placement(vertices, 1.8)
     moved, camera = to_scene(vertices), scene_camera(to_scene, encoded, _photo())
     assert moved[:, 1].min() == pytest.approx(0, abs=1e-6) and moved.dtype == np.float32

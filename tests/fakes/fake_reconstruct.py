@@ -4,10 +4,13 @@ The name of the photo says what happens. A child process gets it through a ``.pt
 product has no option for tests.
 """
 
+import contextlib
 import ctypes
+import itertools
 import math
 import os
 import sys
+import tempfile
 import time
 import types
 
@@ -44,12 +47,14 @@ class Reconstructor:
     def __init__(self, weights="", detector="", device="cpu", threads=0):
         type(self).made += 1
 
-    def run(self, request, progress):
+    def run(self, request, progress, show=lambda picture: None):
         from phorhum_blender.engine.errors import UserError
 
         behaviour = os.path.splitext(os.path.basename(request.photo))[0]
         for number, stage in enumerate(STAGES):
             progress(stage, number / len(STAGES))
+            if stage == "Finding person":
+                show(np.full((256, 256, 4), 7, np.uint8))
         if behaviour == "slow":
             while True:
                 time.sleep(0.01)
@@ -59,6 +64,12 @@ class Reconstructor:
         elif behaviour == "busy":
             while True:
                 pass
+        elif behaviour == "writer":
+            for number in itertools.count():
+                with contextlib.suppress(OSError):
+                    open(os.path.join(tempfile.gettempdir(), str(number)), "w").close()
+        elif behaviour == "litter":
+            tempfile.mkdtemp(prefix="litter")
         elif behaviour == "die":
             os._exit(7)
         elif behaviour == "nobody":
@@ -78,7 +89,7 @@ class Reconstructor:
         elif behaviour != "good":
             raise AssertionError(f"unknown behaviour {behaviour}")
         report = {"made": type(self).made, "resolution": request.resolution, "photo_detail": request.photo_detail}
-        report |= {"back_photo": request.back_photo, "back_person": request.back_person}
+        report |= {"mask": request.mask, "back_photo": request.back_photo, "back_person": request.back_person}
         report |= {"seconds": {"Finding surface": 0.5, "all": 1.0}, "peak_memory_mb": 100.0}
         if behaviour == "noisy":
             report["warnings"] = ["The photo is blurred."]
@@ -94,6 +105,10 @@ class Reconstructor:
         boxes = np.array([[10, 20, 110, 320], [200, 30, 260, 230]], np.float32)
         thumbnails = np.full((2, 128, 128, 4), 255, np.uint8)
         return People(boxes, thumbnails, thumbnails[0])
+
+    def find_mask(self, request, progress):
+        progress("Finding person", 0.2)
+        return np.arange(12, dtype=np.uint8).reshape(4, 3) + request.person
 
 
 def install():

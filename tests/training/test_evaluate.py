@@ -15,7 +15,7 @@ pytest.importorskip("cv2")
 from phorhum_blender.engine import reconstruct  # noqa: E402
 from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
-from phorhum_blender.engine.model import PhorhumModel  # noqa: E402
+from phorhum_blender.engine.model import PreparedField  # noqa: E402
 from phorhum_blender.engine.reconstruct import Reconstructor  # noqa: E402
 from training import baselines, contact_sheet, evaluate, held_out, metrics  # noqa: E402
 from training.cache import BOX  # noqa: E402
@@ -98,12 +98,7 @@ def test_baselines_go_through_the_same_extraction(truth):
 def test_the_network_predicts_mesh_colour_and_light(truth, tiny_weights, monkeypatch):
     """The tiny network is untrained, so its field is replaced by the ball's and its core is nowhere; all else is its
     own."""
-    own_field = PhorhumModel.field
-
-    def known(self, encoding, points, distance):
-        return points.norm(dim=-1) - RADIUS, own_field(self, encoding, points, distance)[1]
-
-    monkeypatch.setattr(PhorhumModel, "field", known)
+    monkeypatch.setattr(PreparedField, "distances", lambda self, points: points.norm(dim=-1) - RADIUS)
     monkeypatch.setattr(reconstruct, "core_distance", lambda encoding, points, distance: torch.ones(len(points)))
     monkeypatch.setattr(Reconstructor, "bounds", lambda self, encoded: BOX)
     predicted = evaluate.from_network(Reconstructor(str(tiny_weights), threads=1), truth, resolution=48)

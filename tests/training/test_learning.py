@@ -264,7 +264,7 @@ def test_two_processes_learn_as_one(samples, assets, tmp_path):
         entry = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
         assert entry["step"] == 6 and entry["images"] == 6 * batch
         curves[name] = entry["held_out"]
-    assert curves["one"] == pytest.approx(curves["two"], rel=2e-3, abs=2e-4)
+    assert curves["one"] == pytest.approx(curves["two"], rel=3e-3, abs=3e-4)
     assert curves["one"] != pytest.approx(curves["half"], rel=5e-3, abs=5e-4)
 
 

@@ -10,13 +10,14 @@ from hypothesis import strategies as st
 from phorhum_blender.worker.protocol import MAX_LINE, Command, Event, ProtocolError, decode, encode, read
 
 MESSAGES = [
-    Command("reconstruct", 3, {"photo": "Größe\n.jpg", "box": [1.5, 2, 3, 4]}, "/tmp/x/3.npz"),
-    Command("find_people", 4, {"photo": "a.jpg"}, "/tmp/x/4.npz"),
+    Command("reconstruct", 3, {"photo": "Größe\n.jpg", "box": [1.5, 2, 3, 4]}),
+    Command("find_people", 4, {"photo": "a.jpg"}),
     Command("devices", 5),
     Command("cancel", 3),
     Command("shutdown"),
     Event("stage", 3, text="Finding surface"),
     Event("progress", 3, fraction=1 / 3),
+    Event("look", 3),
     Event("done", 3),
     Event("error", 3, text="No person – none.", cause="user"),
 ]

@@ -24,5 +24,9 @@ class Created:
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is not None:
-            bpy.data.batch_remove(self._blocks)
-            self._blocks.clear()
+            self.remove()
+
+    def remove(self) -> None:
+        """Takes all of it away again."""
+        bpy.data.batch_remove(self._blocks)
+        self._blocks.clear()

@@ -3,5 +3,6 @@
 from .config import ModelConfig
 from .feature_extractor import Encoding
 from .phorhum import PhorhumModel
+from .surface_field import PreparedField
 
-__all__ = ["Encoding", "ModelConfig", "PhorhumModel"]
+__all__ = ["Encoding", "ModelConfig", "PhorhumModel", "PreparedField"]

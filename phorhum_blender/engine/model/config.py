@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, fields
 from typing import Any
 
+LARGEST = 1024  # of all sizes: a header can ask for any, and memory would be taken for it
+MOST_LEVELS = 8  # of a network
+MOST_BLOCKS = 64  # of a level
+
 
 @dataclass(frozen=True)
 class ModelConfig:
@@ -24,8 +28,20 @@ class ModelConfig:
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> ModelConfig:
-        """Raises ``ValueError`` when ``data`` has other keys than the fields."""
-        if set(data) != {f.name for f in fields(cls)}:
-            raise ValueError("the model configuration does not fit this version")
+        """Raises ``ValueError`` when ``data`` has other keys than the fields, or values that are no usual sizes."""
+        if not isinstance(data, dict):
+            raise ValueError("the model configuration is none")
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
+        if {name: _kind(value) for name, value in values.items()} != {f.name: _kind(f.default) for f in fields(cls)}:
+            raise ValueError("the model configuration does not fit this version")
+        if max(values["blocks"]) > MOST_BLOCKS:
+            raise ValueError(f"{values['blocks']} are more blocks than a network has")
         return cls(**values)
+
+
+def _kind(value: Any) -> type:
+    """Whether it is one size or a level's each. Raises ``ValueError`` for what is no size of a network."""
+    sizes = value if isinstance(value, tuple) else (value,)
+    if not 0 < len(sizes) <= MOST_LEVELS or not all(type(size) is int and 0 < size <= LARGEST for size in sizes):
+        raise ValueError(f"{value} is no size of a network")
+    return type(value)

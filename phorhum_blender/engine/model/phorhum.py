@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from pathlib import Path
 
 import torch
@@ -14,9 +15,8 @@ from torch import nn
 from ..errors import UserError
 from .config import ModelConfig
 from .feature_extractor import Encoding, FeatureExtractor
-from .first_light import srgb_to_linear
 from .shading_network import ShadingNetwork
-from .surface_field import SurfaceField
+from .surface_field import PreparedField, SurfaceField
 
 FORMAT = "phorhum-1"
 DEFAULT_WEIGHTS = Path(__file__).parents[2] / "weights" / "phorhum.safetensors"
@@ -36,10 +36,9 @@ class PhorhumModel(nn.Module):
         """``image`` (1, 4, S, S): sRGB-encoded colour 0..1 and mask 0..1."""
         return self.feature_extractor(image)
 
-    def field(self, encoding: Encoding, points: torch.Tensor, distance: float) -> tuple[torch.Tensor, torch.Tensor]:
-        """``points`` (N, 3) crop units -> signed distance (N,) crop units, albedo (N, 3) linear 0..1."""
-        d, albedo = self.surface_field(encoding, points.unsqueeze(0), distance)
-        return d[0], srgb_to_linear(torch.sigmoid(albedo[0]))
+    def field(self, encoding: Encoding, distance: float) -> PreparedField:
+        """f of the photo that ``encoding`` is of, under a camera at ``distance`` (crop units)."""
+        return PreparedField(self.surface_field, encoding, distance)
 
     def shading(self, encoding: Encoding, normals: torch.Tensor) -> torch.Tensor:
         """``normals`` (N, 3) unit -> linear shading (N, 3)."""
@@ -59,7 +58,7 @@ class PhorhumModel(nn.Module):
         """Reads verified weights, ready for inference. Raises :class:`UserError` for a missing, damaged, foreign or
         newer file; never returns an untrained network."""
         file = Path(path) if path else DEFAULT_WEIGHTS
-        if not file.is_file():
+        if not os.path.isfile(file):  # pathlib's own question raises for a name that is too long
             raise UserError(f"The network weights are missing: {file.name} was not found.", REMEDY)
         try:
             with safe_open(str(file), framework="pt") as data:
@@ -71,10 +70,12 @@ class PhorhumModel(nn.Module):
             raise UserError(f"{file.name} is not a PHORHUM weights file of this version.", REMEDY)
         if header.get("sha256") != tensor_sha256(tensors):
             raise UserError(f"The network weights in {file.name} are damaged: their checksum is wrong.", REMEDY)
+        if not all(tensor.is_floating_point() and tensor.isfinite().all() for tensor in tensors.values()):
+            raise UserError(f"The network weights in {file.name} are damaged: not all are numbers.", REMEDY)
         try:
             model = cls(ModelConfig.from_json(json.loads(header["config"])))
             model.load_state_dict({k: v.float() for k, v in tensors.items()})
-        except (ValueError, KeyError, TypeError, RuntimeError) as error:
+        except (ValueError, LookupError, TypeError, RuntimeError) as error:
             raise UserError(f"The network weights in {file.name} do not fit this version.", REMEDY) from error
         model.sha256 = header["sha256"]
         return model.eval().requires_grad_(False)

@@ -1,0 +1,140 @@
+"""Masks that the user paints: a picture file of the photo's size, and Blender's image of it with the photo above."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import bpy
+import gpu
+import numpy as np
+from gpu_extras.batch import batch_for_shader
+
+from ..engine.errors import UserError
+from . import compat
+from .package import user_folder
+from .properties import absolute
+from .scene.created import Created
+from .scene.upright import load_upright
+
+PHOTO_KEY = "phorhum_photo"  # property of a mask: the image of the photo that is shown above it
+_PHOTO_SHARE = 0.6  # of the photo in what is seen; the rest is the mask
+_FIT_SECONDS = 0.2  # after which a new window knows how large it is
+_drawing: Any = None  # Blender's handle of the drawing of photos above masks
+
+
+def make_mask(mask: np.ndarray, photo: str) -> bpy.types.Image:
+    """``mask`` (H, W) uint8, first row on top, as an image that is kept in a file of its own, ready to be painted on.
+
+    Raises ``UserError`` where Blender cannot show the photo.
+    """
+    loaded = Created()
+    upright = load_upright(loaded, Path(photo))
+    if upright is None:
+        raise UserError("Blender cannot show this photo.")
+    with Created() as created:
+        above = created.add(upright.image.copy())
+        loaded.remove()
+        above.colorspace_settings.name = "Non-Color"  # drawn as it is: the shader knows no colour management
+        image = created.add(_load(_written(mask, _free_path(photo))))
+        image[PHOTO_KEY] = above
+    return image
+
+
+def mask_image(path: str) -> bpy.types.Image | None:
+    """The mask at ``path`` as it was painted on in this file."""
+    return next((image for image in bpy.data.images if PHOTO_KEY in image and absolute(image.filepath) == path), None)
+
+
+def settled(path: str) -> str:
+    """The file of the mask at ``path``. What was painted since goes into a new one, so that who was made with the old
+    one can be made again."""
+    image = mask_image(path)
+    if image is None or not image.is_dirty:
+        return path
+    image.filepath_raw = _free_path(path)
+    image.save()
+    return image.filepath_raw
+
+
+def open_to_paint(context: bpy.types.Context, image: bpy.types.Image) -> None:
+    """Shows ``image`` in an Image Editor in paint mode: the one that shows it already, or a new window."""
+    if any(_shows(area, image) for window in context.window_manager.windows for area in window.screen.areas):
+        return
+    bpy.ops.wm.window_new()
+    window = context.window_manager.windows[-1]
+    area = window.screen.areas[0]
+    area.type = "IMAGE_EDITOR"
+    area.spaces.active.image, area.spaces.active.mode = image, "PAINT"
+    area.spaces.active.show_region_ui = False
+    compat.set_paint_colours(context.tool_settings, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+
+    def fit() -> None:
+        if window in context.window_manager.windows.values():
+            region = next(region for region in area.regions if region.type == "WINDOW")
+            with bpy.context.temp_override(window=window, area=area, region=region):
+                bpy.ops.image.view_all(fit_view=True)
+
+    bpy.app.timers.register(fit, first_interval=_FIT_SECONDS)
+
+
+def draw_photo() -> None:
+    """Draws the photo above its mask in the Image Editor that is being drawn."""
+    image = bpy.context.space_data.image
+    photo = image.get(PHOTO_KEY) if image else None
+    if photo is None:
+        return
+    low, high = (bpy.context.region.view2d.view_to_region(at, at, clip=False) for at in (0.0, 1.0))
+    corners = [(low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])]
+    shader = gpu.shader.from_builtin("IMAGE_COLOR")
+    places = {"pos": corners, "texCoord": [(0, 0), (1, 0), (1, 1), (0, 1)]}
+    gpu.state.blend_set("ALPHA")
+    shader.bind()
+    shader.uniform_sampler("image", gpu.texture.from_image(photo))
+    shader.uniform_float("color", (1.0, 1.0, 1.0, _PHOTO_SHARE))
+    batch_for_shader(shader, "TRI_FAN", places).draw(shader)
+    gpu.state.blend_set("NONE")
+
+
+def register() -> None:
+    global _drawing
+    _drawing = bpy.types.SpaceImageEditor.draw_handler_add(draw_photo, (), "WINDOW", "POST_PIXEL")
+
+
+def unregister() -> None:
+    bpy.types.SpaceImageEditor.draw_handler_remove(_drawing, "WINDOW")
+
+
+def _shows(area: bpy.types.Area, image: bpy.types.Image) -> bool:
+    return area.type == "IMAGE_EDITOR" and area.spaces.active.image == image
+
+
+def _free_path(path: str) -> str:
+    """A file that is not there yet, for a mask named after the photo or mask at ``path``."""
+    stem, number = Path(path).stem.rpartition(" mask ")[0] or Path(path).stem, 1
+    folder = user_folder("masks")
+    os.makedirs(folder, exist_ok=True)
+    while os.path.exists(made := os.path.join(folder, f"{stem} mask {number}.png")):
+        number += 1
+    return made
+
+
+def _written(mask: np.ndarray, path: str) -> str:
+    """``path``, where ``mask`` (H, W) uint8 now lies as PNG."""
+    height, width = mask.shape
+    image = bpy.data.images.new("mask", width, height)
+    image.colorspace_settings.name = "Non-Color"
+    pixels = np.ones((height, width, 4), np.float32)
+    pixels[..., :3] = mask[::-1, :, None] / np.float32(255)
+    image.pixels.foreach_set(pixels.ravel())
+    image.filepath_raw, image.file_format = path, "PNG"
+    image.save()
+    bpy.data.images.remove(image)
+    return path
+
+
+def _load(path: str) -> bpy.types.Image:
+    image = bpy.data.images.load(path)
+    image.colorspace_settings.name = "Non-Color"
+    return image
