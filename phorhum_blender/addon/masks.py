@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from pathlib import Path
 from typing import Any
@@ -58,25 +59,36 @@ def settled(path: str) -> str:
     return image.filepath_raw
 
 
-def open_to_paint(context: bpy.types.Context, image: bpy.types.Image) -> None:
-    """Shows ``image`` in an Image Editor in paint mode: the one that shows it already, or a new window."""
-    if any(_shows(area, image) for window in context.window_manager.windows for area in window.screen.areas):
+def open_to_paint(image: bpy.types.Image) -> None:
+    """Shows ``image`` in an Image Editor in paint mode: the one that shows it already, or a new window.
+
+    It happens after the operator that asks for it: one that opens a window amid its modal run is run once more.
+    """
+    bpy.app.timers.register(functools.partial(_open_window, image.name), first_interval=0.0)
+
+
+def _open_window(name: str) -> None:
+    image, windows = bpy.data.images.get(name), bpy.context.window_manager.windows
+    if image is None or any(_shows(area, image) for window in windows for area in window.screen.areas):
         return
-    bpy.ops.wm.window_new()
-    window = context.window_manager.windows[-1]
-    area = window.screen.areas[0]
+    with bpy.context.temp_override(window=windows[0]):
+        bpy.ops.wm.window_new()
+    area = windows[-1].screen.areas[0]
     area.type = "IMAGE_EDITOR"
     area.spaces.active.image, area.spaces.active.mode = image, "PAINT"
-    area.spaces.active.show_region_ui = False
-    compat.set_paint_colours(context.tool_settings, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+    compat.set_paint_colours(windows[-1].scene.tool_settings, (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
+    bpy.app.timers.register(functools.partial(_show_all, name), first_interval=_FIT_SECONDS)
 
-    def fit() -> None:
-        if window in context.window_manager.windows.values():
-            region = next(region for region in area.regions if region.type == "WINDOW")
-            with bpy.context.temp_override(window=window, area=area, region=region):
-                bpy.ops.image.view_all(fit_view=True)
 
-    bpy.app.timers.register(fit, first_interval=_FIT_SECONDS)
+def _show_all(name: str) -> None:
+    """Fits the image into the editors that show it."""
+    image = bpy.data.images.get(name)
+    for window in bpy.context.window_manager.windows:
+        for area in window.screen.areas:
+            if image and _shows(area, image):
+                region = next(region for region in area.regions if region.type == "WINDOW")
+                with bpy.context.temp_override(window=window, area=area, region=region):
+                    bpy.ops.image.view_all(fit_view=True)
 
 
 def draw_photo() -> None:

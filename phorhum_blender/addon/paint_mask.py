@@ -33,7 +33,7 @@ class PHORHUM_OT_paint_mask(JobOperator, bpy.types.Operator):
         image = mask_image(absolute(context.scene.phorhum.mask))
         if image is None:
             return self.execute(context)
-        open_to_paint(context, image)
+        open_to_paint(image)
         return {"FINISHED"}
 
     def start_task(self, context: bpy.types.Context) -> Job:
@@ -46,7 +46,7 @@ class PHORHUM_OT_paint_mask(JobOperator, bpy.types.Operator):
         image = make_mask(task.load_mask(), self._photo)
         context.scene.phorhum.mask = image.filepath
         if runs_modal(self):
-            open_to_paint(context, image)
+            open_to_paint(image)
         return words("The mask is ready to be painted")
 
 
