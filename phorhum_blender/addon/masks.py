@@ -1,4 +1,4 @@
-"""Masks that the user paints: a picture file of the photo's size, and Blender's image of it with the photo above."""
+"""Masks that the user paints: a picture file of the photo's size, and Blender's image of it in which the photo shows."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from .properties import absolute
 from .scene.created import Created
 from .scene.upright import load_upright
 
-PHOTO_KEY = "phorhum_photo"  # property of a mask: the image of the photo that is shown above it
-_PHOTO_SHARE = 0.6  # of the photo in what is seen; the rest is the mask
+PHOTO_KEY = "phorhum_photo"  # property of a mask: the image of its photo
+_DIMMED = 0.2  # of the light of what the mask leaves out
 _FIT_SECONDS = 0.2  # after which a new window knows how large it is
-_drawing: Any = None  # Blender's handle of the drawing of photos above masks
+_drawing: Any = None  # Blender's handle of the drawing of photos on masks
 
 
 def make_mask(mask: np.ndarray, photo: str) -> bpy.types.Image:
@@ -30,16 +30,12 @@ def make_mask(mask: np.ndarray, photo: str) -> bpy.types.Image:
 
     Raises ``UserError`` where Blender cannot show the photo.
     """
-    loaded = Created()
-    upright = load_upright(loaded, Path(photo))
-    if upright is None:
-        raise UserError("Blender cannot show this photo.")
     with Created() as created:
-        above = created.add(upright.image.copy())
-        loaded.remove()
-        above.colorspace_settings.name = "Non-Color"  # drawn as it is: the shader knows no colour management
+        upright = load_upright(created, Path(photo))
+        if upright is None:
+            raise UserError("Blender cannot show this photo.")
         image = created.add(_load(_written(mask, _free_path(photo))))
-        image[PHOTO_KEY] = above
+        image[PHOTO_KEY] = upright.image
     return image
 
 
@@ -92,20 +88,22 @@ def _show_all(name: str) -> None:
 
 
 def draw_photo() -> None:
-    """Draws the photo above its mask in the Image Editor that is being drawn."""
+    """Draws the photo in the place of its mask, dimmed where the mask is black, in the Image Editor being drawn."""
     image = bpy.context.space_data.image
     photo = image.get(PHOTO_KEY) if image else None
     if photo is None:
         return
+    shader = gpu.shader.from_builtin("IMAGE_COLOR")
     low, high = (bpy.context.region.view2d.view_to_region(at, at, clip=False) for at in (0.0, 1.0))
     corners = [(low[0], low[1]), (high[0], low[1]), (high[0], high[1]), (low[0], high[1])]
-    shader = gpu.shader.from_builtin("IMAGE_COLOR")
     places = {"pos": corners, "texCoord": [(0, 0), (1, 0), (1, 1), (0, 1)]}
-    gpu.state.blend_set("ALPHA")
+    batch = batch_for_shader(shader, "TRI_FAN", places)
     shader.bind()
-    shader.uniform_sampler("image", gpu.texture.from_image(photo))
-    shader.uniform_float("color", (1.0, 1.0, 1.0, _PHOTO_SHARE))
-    batch_for_shader(shader, "TRI_FAN", places).draw(shader)
+    for picture, share, blend in ((photo, 1 - _DIMMED, "NONE"), (image, 1.0, "MULTIPLY"), (photo, _DIMMED, "ADDITIVE")):
+        gpu.state.blend_set(blend)
+        shader.uniform_sampler("image", gpu.texture.from_image(picture))
+        shader.uniform_float("color", (share, share, share, 1.0))
+        batch.draw(shader)
     gpu.state.blend_set("NONE")
 
 
