@@ -1,10 +1,11 @@
-"""Run inside a Blender window: open the tab, click the button, wait for the person, check it, take pictures.
+"""Run inside a Blender window: open the tab, drag a box, open the mask to paint, click the button, wait for the person,
+check it, take pictures.
 
     blender --enable-event-simulate --python tools/run_in_window.py -- PHOTO RESOLUTION OUT
 
 The extension is installed and enabled already; ``tools/test_blender.py`` calls this. OUT gets ``panel.png``,
-``running.png``, ``person.png`` and ``window.json``. Buttons are found by moving the mouse down the side bar and asking
-Blender which operator lies under it, so nothing depends on where they are drawn.
+``box.png``, ``mask.png``, ``look.png``, ``person.png`` and ``window.json``. Buttons are found by moving the mouse down
+the side bar and asking Blender which operator lies under it, so nothing depends on where they are drawn.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ import time
 import traceback
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import bpy
 
@@ -89,8 +91,72 @@ def click(operator: str) -> Steps:
     raise AssertionError(f"The side bar has no button of {operator}.")
 
 
+def invoke(operator: str) -> None:
+    """Does as a click on the button of ``operator``, which may lie in a closed section, would."""
+    window, area, _ = place()
+    with bpy.context.temp_override(window=window, area=area, region=main_region(area)):
+        getattr(bpy.ops.phorhum, operator)("INVOKE_DEFAULT")
+
+
+def main_region(area: bpy.types.Area) -> bpy.types.Region:
+    return next(region for region in area.regions if region.type == "WINDOW")
+
+
+def drag_box(picture: Path) -> Steps:
+    """Drags a box over the middle of the photo, which the 3D view shows meanwhile; then all is as it was."""
+    settings = bpy.context.scene.phorhum
+    window, area, _ = place()
+    invoke("draw_box")
+    yield 1.5
+    view = main_region(area)
+    x, y = view.x + view.width // 2, view.y + view.height // 2
+    for kind, value, away in (
+        ("MOUSEMOVE", "NOTHING", -60),
+        ("LEFTMOUSE", "PRESS", -60),
+        ("MOUSEMOVE", "NOTHING", 0),
+        ("MOUSEMOVE", "NOTHING", 90),
+        ("LEFTMOUSE", "RELEASE", 90),
+    ):
+        window.event_simulate(type=kind, value=value, x=x + away, y=y - 2 * away)
+        yield TICK
+    yield 0.5
+    take_picture(picture)
+    for value in ("PRESS", "RELEASE"):
+        window.event_simulate(type="RET", value=value, x=x, y=y)
+        yield TICK
+    left, top, right, bottom = settings.box
+    assert area.type == "VIEW_3D" and right - left > 16 and bottom - top > 32, list(settings.box)
+    settings.property_unset("box")
+
+
+def open_mask(picture: Path) -> Steps:
+    """Opens the engine's mask in a window of its own; the reconstruction will take it."""
+    invoke("paint_mask")
+    yield from wait_for_job()
+    yield 2.0
+    take_picture(picture)
+    windows = bpy.context.window_manager.windows
+    space = windows[-1].screen.areas[0].spaces.active
+    assert len(windows) == 2 and space.mode == "PAINT" and os.path.isfile(bpy.context.scene.phorhum.mask)
+    with bpy.context.temp_override(window=windows[-1]):
+        bpy.ops.wm.window_close()
+    yield 0.5
+
+
+def wait_for_look() -> Steps:
+    status = job_status()
+    while status.task and not status.look:
+        yield TICK
+    assert status.look, status.error
+    yield 0.5
+
+
+def job_status() -> Any:
+    return importlib.import_module(f"{MODULE}.addon.job").status
+
+
 def wait_for_job() -> Steps:
-    status = importlib.import_module(f"{MODULE}.addon.job").status
+    status = job_status()
     began = time.monotonic()
     while status.task:
         assert time.monotonic() - began < TIMEOUT_SECONDS, "The reconstruction takes too long."
@@ -106,14 +172,15 @@ def script(photo: str, resolution: str, out: Path) -> Steps:
     place()[1].tag_redraw()
     yield 2.0
     take_picture(out / "panel.png")
+    yield from drag_box(out / "box.png")
+    yield from open_mask(out / "mask.png")
     yield from click("bpy.ops.phorhum.reconstruct")
-    yield 1.0
-    take_picture(out / "running.png")
+    yield from wait_for_look()
+    take_picture(out / "look.png")
     yield from wait_for_job()
     facts = check_person(bpy.context.view_layer.objects.active)
     window, area, _ = place()
-    view = next(region for region in area.regions if region.type == "WINDOW")
-    with bpy.context.temp_override(window=window, area=area, region=view):
+    with bpy.context.temp_override(window=window, area=area, region=main_region(area)):
         bpy.ops.view3d.view_axis(type="FRONT")
         bpy.ops.view3d.view_selected()
     yield 1.5

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import bpy
 
+# of a property that holds a path: it may begin with //; newer Blenders show such a path in red without it
+RELATIVE_PATH = {"PATH_SUPPORTS_BLEND_RELATIVE"} if bpy.app.version >= (4, 5, 0) else set()
+
 
 def use_nodes(owner: bpy.types.Material | bpy.types.World) -> bpy.types.NodeTree:
     """The node tree of ``owner``, made where it is missing. From 5.0 on every material and world has one."""
@@ -20,6 +23,13 @@ def set_paint_colours(
     colours = getattr(settings.image_paint, "unified_paint_settings", None) or settings.unified_paint_settings
     colours.use_unified_color = True
     colours.color, colours.secondary_color = first, second
+
+
+def draw_unchanged(image: bpy.types.Image) -> None:
+    """An sRGB ``image`` reaches the screen as it is when an add-on draws it: until 5.0 shaders had to give linear
+    colours, since then those of the screen."""
+    if bpy.app.version >= (5, 0, 0):
+        image.colorspace_settings.name = "Non-Color"
 
 
 def switch_off_shadows(light: bpy.types.Light) -> None:

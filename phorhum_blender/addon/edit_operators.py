@@ -15,6 +15,7 @@ from .scene.decimate import decimate, triangle_count
 from .scene.export import EXPORTERS, export_person
 from .scene.light_rig import light_rig_of, switch_off, switch_on
 from .scene.look import LOOKS, show, texture_of
+from .scene.normal_map import bake_normal_map, fine_mesh_of
 from .scene.person import find_person, has_joints
 from .scene.remesh import QUAD, VOXEL, remesh
 from .scene.rig import add_rig, rig_of
@@ -41,6 +42,16 @@ def why_not(context: bpy.types.Context) -> str:
     if person.library or person.override_library or person.data.library:
         return words("The person belongs to another file")
     return ""
+
+
+def _image_size() -> Any:
+    """Annotation of an operator that bakes an image."""
+    return EnumProperty(
+        name="Size",
+        description="Width and height of the image",
+        items=[(str(n), f"{n} px", f"{n} x {n} pixels") for n in (1024, 2048, 4096)],
+        default="2048",
+    )
 
 
 class _OnPerson:
@@ -126,15 +137,31 @@ class PHORHUM_OT_bake_texture(_OnPerson, bpy.types.Operator):
     bl_label = "Bake Texture"
     bl_options = {"REGISTER", "UNDO"}
 
-    size: EnumProperty(
-        name="Size",
-        description="Width and height of the image",
-        items=[(str(n), f"{n} px", f"{n} x {n} pixels") for n in (1024, 2048, 4096)],
-        default="2048",
-    )
+    size: _image_size()
 
     def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
         image = bake_texture(context, person, int(self.size))
+        return words('Baked "{}", {} x {} pixels').format(image.name, self.size, self.size)
+
+
+class PHORHUM_OT_bake_normal_map(_OnPerson, bpy.types.Operator):
+    """Keep the relief of the dense surface as a normal map, once the person was decimated or remeshed"""
+
+    bl_idname = "phorhum.bake_normal_map"
+    bl_label = "Bake Normal Map"
+    bl_options = {"REGISTER", "UNDO"}
+
+    size: _image_size()
+
+    @classmethod
+    def why_not(cls, context: bpy.types.Context) -> str:
+        reason = why_not(context)
+        if not reason and fine_mesh_of(active_person(context)) is None:
+            return words("There is no finer surface to bake from; decimate or remesh the person first")
+        return reason
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
+        image = bake_normal_map(context, person, int(self.size))
         return words('Baked "{}", {} x {} pixels').format(image.name, self.size, self.size)
 
 
@@ -260,6 +287,7 @@ CLASSES = (
     PHORHUM_OT_show,
     PHORHUM_OT_toggle_light_rig,
     PHORHUM_OT_bake_texture,
+    PHORHUM_OT_bake_normal_map,
     PHORHUM_OT_decimate,
     PHORHUM_OT_remesh,
     PHORHUM_OT_add_rig,

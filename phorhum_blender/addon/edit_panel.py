@@ -32,6 +32,7 @@ class PHORHUM_PT_result(bpy.types.Panel):
         column.operator_menu_enum("phorhum.bake_texture", "size", icon="TEXTURE")
         column.operator("phorhum.decimate", icon="MOD_DECIM")
         column.operator("phorhum.remesh", icon="MOD_REMESH")
+        column.operator_menu_enum("phorhum.bake_normal_map", "size", icon="NORMALS_FACE")
         column.operator("phorhum.add_rig", icon="ARMATURE_DATA")
         layout.operator("phorhum.export_person", icon="EXPORT")
 

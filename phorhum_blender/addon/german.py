@@ -380,6 +380,19 @@ GERMAN: dict[str, str] = {
     "Unwrap the person, unless it has a UV map already, and turn its albedo into an image": (
         "Die Person abwickeln, wenn sie noch keine UV-Map hat, und aus ihrer Albedo ein Bild machen"
     ),
+    "Bake Normal Map": "Normal-Map backen",
+    "Keep the relief of the dense surface as a normal map, once the person was decimated or remeshed": (
+        "Das Relief der dichten Oberfläche als Normal-Map behalten, wenn die Person vereinfacht oder neu vernetzt ist"
+    ),
+    "There is no finer surface to bake from; decimate or remesh the person first": (
+        "Es gibt keine feinere Oberfläche zum Backen; erst die Person vereinfachen oder neu vernetzen"
+    ),
+    "There is no finer surface to bake from.": "Es gibt keine feinere Oberfläche zum Backen.",
+    "Decimate or remesh the person first.": "Erst die Person vereinfachen oder neu vernetzen.",
+    "Blender could not bake the normal map.": "Blender konnte die Normal-Map nicht backen.",
+    "Choose another size.": "Eine andere Größe wählen.",
+    "Blender's add-on Cycles is switched off.": "Blenders Add-on Cycles ist ausgeschaltet.",
+    "Switch it on in the preferences.": "In den Einstellungen einschalten.",
     "Size": "Größe",
     "Width and height of the image": "Breite und Höhe des Bildes",
     "1024 px": "1024 px",

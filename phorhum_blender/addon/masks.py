@@ -1,4 +1,4 @@
-"""Masks that the user paints: a picture file of the photo's size, and Blender's image of it in which the photo shows."""
+"""Masks that the user paints: a picture file of the photo's size, and Blender's image of it that shows the photo."""
 
 from __future__ import annotations
 
@@ -30,12 +30,16 @@ def make_mask(mask: np.ndarray, photo: str) -> bpy.types.Image:
 
     Raises ``UserError`` where Blender cannot show the photo.
     """
+    loaded = Created()
+    upright = load_upright(loaded, Path(photo))
+    if upright is None:
+        raise UserError("Blender cannot show this photo.")
     with Created() as created:
-        upright = load_upright(created, Path(photo))
-        if upright is None:
-            raise UserError("Blender cannot show this photo.")
+        below = created.add(upright.image.copy())
+        compat.draw_unchanged(below)
+        loaded.remove()
         image = created.add(_load(_written(mask, _free_path(photo))))
-        image[PHOTO_KEY] = upright.image
+        image[PHOTO_KEY] = below
     return image
 
 

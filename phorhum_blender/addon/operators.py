@@ -17,6 +17,7 @@ from ..engine.errors import UserError
 from ..worker.client import Job
 from . import diagnosis, engine_process, measured
 from .batch import Batch
+from .compat import RELATIVE_PATH
 from .found import found
 from .job import JobOperator, duration, status
 from .masks import settled
@@ -89,7 +90,7 @@ class PHORHUM_OT_reconstruct(_Reconstruction, bpy.types.Operator):
 
     __annotations__ = {
         "filepath": StringProperty(
-            name="Photo", description="Photo of a person", subtype="FILE_PATH", options={"SKIP_SAVE"}
+            name="Photo", description="Photo of a person", subtype="FILE_PATH", options={"SKIP_SAVE"} | RELATIVE_PATH
         ),
         **options(),
     }

@@ -7,6 +7,8 @@ import os
 import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
 
+from .compat import RELATIVE_PATH
+
 QUALITIES = {"DRAFT": 128, "STANDARD": 256, "HIGH": 384}  # name -> resolution
 _OTHER_QUALITY = len(QUALITIES)
 
@@ -67,6 +69,7 @@ def person_options() -> dict[str, object]:
             name="Mask",
             description="Picture of the photo's size, white where the person is, instead of searching; may be empty",
             subtype="FILE_PATH",
+            options=RELATIVE_PATH,
         ),
     }
 
@@ -78,6 +81,7 @@ def back_options() -> dict[str, object]:
             name="Back Photo",
             description="Second photo of the same person, from behind, which gives the back its colours; may be empty",
             subtype="FILE_PATH",
+            options=RELATIVE_PATH,
         ),
         "back_person": IntProperty(
             name="Back Person",
@@ -118,6 +122,7 @@ class PHORHUM_PG_settings(bpy.types.PropertyGroup):
             name="Photo",
             description="Photo of a person; left empty, the button asks for one",
             subtype="FILE_PATH",
+            options=RELATIVE_PATH,
             update=_begin_photo,
         ),
         "quality": EnumProperty(

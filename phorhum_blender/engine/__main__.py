@@ -48,6 +48,7 @@ def _run(options: argparse.Namespace) -> None:
         person=options.person,
         box=tuple(options.box) if options.box else None,
         whole_frame=options.whole_frame,
+        mask=options.mask,
         photo_detail=options.photo_detail,
         back_photo=options.back,
         back_person=options.back_person,
@@ -149,6 +150,9 @@ def _parser() -> argparse.ArgumentParser:
         "--box", type=float, nargs=4, metavar=("X0", "Y0", "X1", "Y1"), help="where the person is, in pixels"
     )
     which.add_argument("--whole-frame", action="store_true", help="the person fills the photo")
+    parser.add_argument(
+        "--mask", default=Request.mask, metavar="FILE", help="picture of the photo's size, white where the person is"
+    )
     parser.add_argument(
         "--no-photo-detail",
         dest="photo_detail",

@@ -10,12 +10,12 @@ from pathlib import Path
 
 from .errors import UserError
 
-# What a reconstruction takes beyond a process with its networks loaded. benchmarks/memory.py measured 131, 145, 175 and
-# 306 MB at 128, 256, 384 and 512 cells: the finding of the person at first, then the surface. The base leaves room for
+# What a reconstruction takes beyond a process with its networks loaded. benchmarks/memory.py measured 124, 138, 191 and
+# 357 MB at 128, 256, 384 and 512 cells: the finding of the person at first, then the surface. The base leaves room for
 # larger photos than the one megapixel of that measurement.
 BASE_MB = 200.0
 BYTES_PER_PIXEL = 16  # of the square around the person: colour and mask, and both once more while they are resized
-MB_PER_SQUARE_CELL = 1.15e-3
+MB_PER_SQUARE_CELL = 1.45e-3
 
 
 def check_memory(resolution: int) -> None:

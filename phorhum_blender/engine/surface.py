@@ -1,12 +1,12 @@
 """The zero level set of a signed-distance-like field as one closed triangle mesh.
 
-The field is evaluated coarse to fine: a coarse grid first, then, level by level, only the cells that may hold the
-surface. A network's field is only roughly a distance, so after each level the evaluated region also grows along the
-surface until every cell that the surface passes through has been evaluated at all its corners. The result is the mesh
-that a dense evaluation would give, at a small part of its calls.
+The field is evaluated coarse to fine. Its value at a node over its slope there, as measured on the grid, is a radius in
+which there is no surface; the next level asks the nodes that no such ball holds. A network's field is only roughly a
+distance, so the evaluated region then grows along the surface until every cell that the surface passes through is known
+at all its corners. The result is the mesh that a dense evaluation would give, at a small part of its calls.
 
 Memory: the levels but the finest are held whole, the finest in the box around the surface: for a person in a cube of
-512 cells a side about 0.3 GB; 1.5 GB at worst, where the surface fills the cube.
+512 cells a side about 0.4 GB (docs/performance.md).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Progress = Callable[[float], None]
 
 CHUNK = 8192  # points a call of the field
 COARSE_CELLS = 32  # cells along the longest side that the coarsest level has at least
-MARGIN = 1.1  # how much steeper than measured at a node the field may be around it without hiding a part of the surface
+MARGIN = 1.1  # how much steeper than at a node the field may be around it without hiding a part of the surface
 LEAST_STEP = 0.01  # of the field's step across one cell: keeps vertices off the grid's nodes, so that no face is flat
 MOST_STEP = 8.0  # likewise, the upper limit
 
@@ -76,7 +76,7 @@ class Level:
         self.first = first  # (3,) int
         self.values = values  # float32; a guess where not known
         self.known = known  # bool, same shape
-        self.free = free  # float32: by what coarser levels know, no surface is nearer to the node; <= 0 tells nothing
+        self.free = free  # float32: how near to each node there is no surface for sure; <= 0 tells nothing
 
     @classmethod
     def coarsest(cls, grid: Grid) -> Level:
@@ -87,28 +87,21 @@ class Level:
         values = np.ones(shape, np.float32)
         return cls(grid, stride, np.zeros(3, np.int64), values, np.zeros(shape, bool), np.zeros(shape, np.float32))
 
-    def finer(self, free: np.ndarray, low: np.ndarray, high: np.ndarray) -> Level:
+    def finer(self, low: np.ndarray, high: np.ndarray) -> Level:
         """The next level within the nodes ``low`` to ``high`` (3,) of this one, which must hold the whole level.
 
-        It starts with this level's values and, between them, guesses by linear interpolation. ``free`` is what
-        :meth:`free_radius` says.
+        It starts with this level's values and, between them, guesses by linear interpolation.
         """
         stride = self.stride // 2
         cells = np.minimum(2 * high, _cells_at(self.grid, stride)) - 2 * low
         window = _window(low, high + 1)
-        values, known, free = self.values[window], self.known[window], free[window]
+        values, known, free = self.values[window], self.known[window], self.free[window]
         for axis in range(3):
             values = _between(values, axis, cells[axis], _mean)
             known = _interleaved(known, axis, cells[axis])
             free = _between(free, axis, cells[axis], np.maximum)
         _shrink_to_between(free, self.grid.cell * stride)
         return Level(self.grid, stride, 2 * low, values, known, free)
-
-    def free_radius(self) -> np.ndarray:
-        """How far around each node (float32) there is no surface: the value over how fast the field changes there."""
-        slope = _slope(self.values, self.grid.cell * self.stride)
-        radius = np.abs(self.values) / np.maximum(MARGIN * slope, np.finfo(np.float32).tiny)
-        return np.where(self.known, radius, self.free)
 
     def crossed(self) -> np.ndarray:
         """Cells (bool) that have corners on both sides of the surface."""
@@ -120,6 +113,15 @@ class Level:
         self.ask((self.free <= 0) & ~self.known, field, chunk, progress)
         while (nodes := _corners(self.crossed()) & ~self.known).any():
             self.ask(nodes, field, chunk, lambda _: progress(1))
+        if self.stride > 1:
+            self._measure_free()
+
+    def _measure_free(self) -> None:
+        """The field can't reach zero nearer than its value over how fast it changes here."""
+        slope = _slope(self.values, self.grid.cell * self.stride)
+        slope *= MARGIN
+        np.maximum(slope, np.finfo(np.float32).tiny, out=slope)
+        np.divide(np.abs(self.values), slope, out=self.free, where=self.known)
 
     def ask(self, nodes: np.ndarray, field: Field, chunk: int, progress: Progress) -> None:
         index = np.stack(np.unravel_index(np.flatnonzero(nodes), nodes.shape), axis=1)  # quicker than np.argwhere
@@ -183,8 +185,7 @@ def finest_level(field: Field, grid: Grid, progress: Progress = lambda fraction:
 
 
 def _evaluated_finer(coarse: Level, field: Field, chunk: int, progress: Progress) -> Level:
-    free = coarse.free_radius()
-    near = free <= np.linalg.norm(coarse.grid.cell * coarse.stride)
+    near = coarse.free <= np.linalg.norm(coarse.grid.cell * coarse.stride)
     if not near.any():
         raise _no_surface()
     last = np.array(near.shape) - 1
@@ -193,12 +194,12 @@ def _evaluated_finer(coarse: Level, field: Field, chunk: int, progress: Progress
         low, high = _box_of(near)
         low, high = np.maximum(low - 1, 0), np.minimum(high, last)
     progress(0)
-    level = coarse.finer(free, low, high)
+    level = coarse.finer(low, high)
     progress(0)
     level.evaluate(field, chunk, progress)
     if level.surface_leaves():
         progress(1)
-        wider = coarse.finer(free, np.zeros(3, np.int64), last)
+        wider = coarse.finer(np.zeros(3, np.int64), last)
         wider.learn(level)
         wider.evaluate(field, chunk, lambda _: progress(1))
         level = wider
@@ -326,7 +327,9 @@ def _slope(values: np.ndarray, cell: np.ndarray) -> np.ndarray:
     """How fast ``values`` change at each node a unit of length: the steeper side along each axis, together."""
     square = np.zeros(values.shape, np.float32)
     for axis in range(3):
-        step = np.moveaxis((np.diff(values, axis=axis) / np.float32(cell[axis])) ** 2, axis, 0)
+        step = np.moveaxis(np.diff(values, axis=axis), axis, 0)
+        step /= cell[axis]
+        step *= step
         steeper = np.zeros(values.shape, np.float32)
         moved = np.moveaxis(steeper, axis, 0)
         moved[:-1] = step
@@ -348,8 +351,10 @@ def _conditioned(values: np.ndarray) -> np.ndarray:
         before, after = (side[crossing] for side in _pairs(values, axis))
         steps.append(np.abs(after - before))
     step = np.median(np.concatenate(steps))
-    size = np.clip(np.abs(values) / step, LEAST_STEP, MOST_STEP)
-    return np.where(inside, -size, size)
+    size = np.abs(values)
+    size /= step
+    np.clip(size, LEAST_STEP, MOST_STEP, out=size)
+    return np.negative(size, out=size, where=inside)
 
 
 def _closed_mesh(volume: np.ndarray, progress: Progress) -> tuple[np.ndarray, np.ndarray]:

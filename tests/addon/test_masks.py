@@ -49,7 +49,9 @@ def test_the_mask_that_the_engine_finds_is_there_to_be_painted_on(client, photo,
     assert client.masks == [Request(photo, person=1)]
     assert bpy.context.scene.phorhum.mask == str(folder / "jo smith mask 1.png")
     np.testing.assert_allclose(brightness(image), MASK / 255, atol=1e-3)
-    assert image[PHOTO_KEY].filepath == photo and tuple(image[PHOTO_KEY].size) == tuple(image.size)
+    shown = image[PHOTO_KEY]
+    assert shown.filepath == photo and tuple(shown.size) == tuple(image.size)
+    assert [i.name for i in bpy.data.images if i.filepath == photo] == [shown.name]  # no copy is left over
 
 
 def test_the_request_names_the_file_of_the_mask(client, photo, image):

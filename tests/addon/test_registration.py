@@ -46,6 +46,7 @@ def test_polls_in_background(blender):
     may = {name: getattr(bpy.ops.phorhum, name).poll() for name in dir(bpy.ops.phorhum)}
     never = {"reconstruct_again", "restore_settings", "find_people", "cancel", "download_detector", "free_memory"}
     never |= {"show", "toggle_light_rig", "bake_texture", "decimate", "remesh", "add_rig", "export_person"}  # no person
+    never |= {"bake_normal_map"}
     never |= {"draw_box", "paint_mask"}  # no photo
     assert {name for name, yes in may.items() if not yes} == never
     assert {"reconstruct", "open_photo", "choose_person", "find_devices", "copy_log", "copy_diagnosis"} <= set(may)

@@ -5,7 +5,7 @@ import pytest
 
 pytest.importorskip("igl", reason="the benchmarks write their tables as training does, which needs libigl")
 
-from benchmarks.surface import SCHEMES, crossed_cells, different_cells, shift  # noqa: E402
+from benchmarks.surface import SCHEMES, crossed_cells, different_cells, ends_of_crossed_edges, shift  # noqa: E402
 from phorhum_blender.engine.surface import Grid, mesh_of  # noqa: E402
 
 GRID = Grid.over(np.array([[-1.0, -1.0, -0.7], [1.0, 1.0, 0.7]]), 70)
@@ -37,6 +37,12 @@ def test_every_scheme_finds_the_cells_of_a_ball(name, dense):
 
 def test_ours_moves_no_vertex(dense):
     assert shift(mesh_of(SCHEMES["ours"](Ball(), GRID, 5000)), mesh_of(dense)) == 0
+
+
+def test_nodes_beside_the_surface_are_counted():
+    grid = Grid.over(np.array([[-1.0] * 3, [1.0] * 3]), 10)
+    level = SCHEMES["dense"](lambda points: np.abs(points).max(1) - 0.3, grid, 5000)  # 3 nodes a side are inside
+    assert ends_of_crossed_edges(level) == 3**3 - 1 + 6 * 3**2
 
 
 def test_a_cell_that_is_crossed_otherwise_is_counted(dense):

@@ -39,6 +39,11 @@ def test_photo_detail_can_be_left_out(folder, options, wanted):
     assert load_npz("person.npz").report["photo_detail"] is wanted
 
 
+def test_a_mask_reaches_the_engine(folder):
+    assert main(["good.jpg", "-o", "person.npz", "--mask", "mask.png"]) == 0
+    assert load_npz("person.npz").report["mask"] == "mask.png"
+
+
 def test_a_back_photo_reaches_the_engine(folder):
     assert main(["good.jpg", "-o", "person.npz", "--back", "noisy.jpg", "--back-person", "2"]) == 0
     report = load_npz("person.npz").report

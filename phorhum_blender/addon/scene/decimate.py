@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import bpy
 
+from .look import drop_normal_map
+
 MODIFIER = "PHORHUM Decimate"
 
 
 def decimate(person: bpy.types.Object, count: int) -> None:
     """Gives ``person`` a Decimate modifier for about ``count`` triangles, or sets the one it has; a ``count`` that the
-    mesh does not exceed takes the modifier away."""
+    mesh does not exceed takes the modifier away. A normal map, which fits another surface, is taken away too."""
+    drop_normal_map(person)
     modifier = person.modifiers.get(MODIFIER)
     full = triangle_count(person.data)
     if count >= full:

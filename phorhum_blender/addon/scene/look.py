@@ -9,6 +9,7 @@ from .mesh import ALBEDO, SHADED
 
 TEXTURE = "Texture"
 LOOKS = (ALBEDO, SHADED, TEXTURE)
+_NORMALS, _RELIEF = "Normals", "Relief"  # the image and what makes normals of it
 _UNLIT = "Unlit"
 _OUTPUT, _SURFACE = "ShaderNodeOutputMaterial", "ShaderNodeBsdfPrincipled"
 
@@ -34,7 +35,7 @@ def show(person: bpy.types.Object, look: str) -> None:
 
     Raises ``UserError`` where the material lacks the nodes for it.
     """
-    tree, surface, output = _our_nodes(person)
+    tree, surface, output = our_nodes(person)
     if look == SHADED:
         source = _colour_node(tree, SHADED)
         shown = _node(tree, _UNLIT, "ShaderNodeEmission", (-300, -420)).outputs["Emission"]
@@ -62,19 +63,43 @@ def texture_of(person: bpy.types.Object) -> bpy.types.Image | None:
 
 def set_texture(person: bpy.types.Object, image: bpy.types.Image, uv_map: str) -> None:
     """Makes ``image`` on ``uv_map`` the person's texture. Raises ``UserError`` as :func:`show` does."""
-    tree, _, _ = _our_nodes(person)
-    texture = _node(tree, TEXTURE, "ShaderNodeTexImage", (-600, -180))
-    texture.image = image
-    places = _node(tree, "Texture UV", "ShaderNodeUVMap", (-800, -180))
-    places.uv_map = uv_map
-    tree.links.new(places.outputs["UV"], texture.inputs["Vector"])
+    tree, _, _ = our_nodes(person)
+    _image_node(tree, TEXTURE, (-600, -180), image, uv_map)
+
+
+def normal_map_of(person: bpy.types.Object) -> bpy.types.Image | None:
+    tree = _tree(person)
+    node = tree and tree.nodes.get(_NORMALS)
+    return node.image if node else None
+
+
+def set_normal_map(person: bpy.types.Object, image: bpy.types.Image, uv_map: str) -> None:
+    """Bends the person's normals as ``image``, tangent-space on ``uv_map``, says. Raises ``UserError`` as :func:`show`
+    does."""
+    tree, surface, _ = our_nodes(person)
+    source = _image_node(tree, _NORMALS, (-800, 300), image, uv_map)
+    relief = _node(tree, _RELIEF, "ShaderNodeNormalMap", (-520, 300))
+    relief.uv_map = uv_map
+    tree.links.new(source.outputs["Color"], relief.inputs["Color"])
+    tree.links.new(relief.outputs["Normal"], surface.inputs["Normal"])
+
+
+def drop_normal_map(person: bpy.types.Object) -> None:
+    """Takes the normal map out of the material, for a surface that it was not baked for. The image stays with who else
+    uses it."""
+    _drop(person, _NORMALS, f"{_NORMALS} UV", _RELIEF)
 
 
 def drop_texture(person: bpy.types.Object) -> None:
     """Takes the texture out of the material, for a mesh that has no UV map. The image stays with who else uses it."""
-    tree, _, _ = _our_nodes(person)
-    for name in (TEXTURE, "Texture UV"):
-        if name in tree.nodes:
+    _drop(person, TEXTURE, f"{TEXTURE} UV")
+
+
+def _drop(person: bpy.types.Object, *names: str) -> None:
+    """Takes the nodes of these names, as far as there are such, out of the person's material."""
+    tree = _tree(person)
+    for name in names:
+        if tree and name in tree.nodes:
             tree.nodes.remove(tree.nodes[name])
 
 
@@ -83,7 +108,7 @@ def _tree(person: bpy.types.Object) -> bpy.types.NodeTree | None:
     return material.node_tree if material else None
 
 
-def _our_nodes(person: bpy.types.Object) -> tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]:
+def our_nodes(person: bpy.types.Object) -> tuple[bpy.types.NodeTree, bpy.types.Node, bpy.types.Node]:
     """The material's tree, its surface and its output. Raises ``UserError`` where it lacks one."""
     tree = _tree(person)
     surface, output = (tree and _of_kind(tree, kind) for kind in (_SURFACE, _OUTPUT))
@@ -104,6 +129,18 @@ def _colour_node(tree: bpy.types.NodeTree, attribute: str) -> bpy.types.ShaderNo
             return node
     node = _node(tree, attribute, "ShaderNodeVertexColor", (-520, -420))
     node.layer_name = attribute
+    return node
+
+
+def _image_node(
+    tree: bpy.types.NodeTree, name: str, place: tuple[int, int], image: bpy.types.Image, uv_map: str
+) -> bpy.types.ShaderNode:
+    """The node ``name``, which reads ``image`` on ``uv_map``."""
+    node = _node(tree, name, "ShaderNodeTexImage", place)
+    node.image = image
+    places = _node(tree, f"{name} UV", "ShaderNodeUVMap", (place[0] - 200, place[1]))
+    places.uv_map = uv_map
+    tree.links.new(places.outputs["UV"], node.inputs["Vector"])
     return node
 
 

@@ -8,8 +8,9 @@ from mathutils.bvhtree import BVHTree
 
 from ...engine.errors import UserError
 from .created import Created
-from .look import SHADED, current_look, drop_texture, show
+from .look import SHADED, current_look, drop_normal_map, drop_texture, show
 from .mesh import ALBEDO
+from .normal_map import FINE_KEY
 from .person import point_colours, positions, select, selected_alone, triangles
 from .rig import rebind, rig_of
 
@@ -36,6 +37,7 @@ def remesh(context: bpy.types.Context, person: bpy.types.Object, kind: str, amou
         transfer_colours(person.data, made.data)
         if look:
             drop_texture(made)
+            drop_normal_map(made)
             show(made, SHADED if look == SHADED else ALBEDO)
         if rig:
             rebind(made, rig)
@@ -80,6 +82,8 @@ def _copy(created: Created, person: bpy.types.Object) -> bpy.types.Object:
     made = created.add(person.copy())
     made.data = created.add(person.data.copy())
     made.name = made.data.name = f"{person.name} Remeshed"
+    if made.get(FINE_KEY) is None:  # what is remeshed again keeps the finest
+        made[FINE_KEY] = person
     made.modifiers.clear()
     made.vertex_groups.clear()
     if made.active_material is not None:

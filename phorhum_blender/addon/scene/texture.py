@@ -35,7 +35,7 @@ def bake_texture(context: bpy.types.Context, person: bpy.types.Object, size: int
             earlier = texture_of(person)
             set_texture(person, image, mesh.uv_layers.active.name)
         except BaseException:
-            _remove_layers(mesh, known)
+            remove_layers(mesh, known)
             raise
     if earlier is not None and earlier.users == 0:
         bpy.data.images.remove(earlier)
@@ -101,6 +101,7 @@ def _paint(image: bpy.types.Image, linear: np.ndarray) -> None:
     image.pack()
 
 
-def _remove_layers(mesh: bpy.types.Mesh, known: set[str]) -> None:
+def remove_layers(mesh: bpy.types.Mesh, known: set[str]) -> None:
+    """Takes away the UV maps of ``mesh`` that are not ``known``."""
     for name in [layer.name for layer in mesh.uv_layers if layer.name not in known]:
         mesh.uv_layers.remove(mesh.uv_layers[name])
