@@ -23,7 +23,7 @@ from training.cache import Placed, random_placed
 from training.dataset import LEAST_SHADING
 from training.evaluate import markdown_table, write_section
 from training.held_out import render
-from training.light import ENVIRONMENT_SUFFIXES, Environment, Light, read_environment, shade
+from training.light import ENVIRONMENT_SUFFIXES, Environment, Light, lit_pixels, read_environment, shade
 from training.render import ALPHA_CUT, vertex_normals
 
 MEAN_SHADING = 0.8  # as in training, see training.dataset.make_photo
@@ -163,9 +163,9 @@ def check(studio: Studio, sample: dict[str, np.ndarray], environment: np.ndarray
 def difference(sample: dict[str, np.ndarray], light: Light, theirs: np.ndarray) -> tuple[float, float]:
     """Mean absolute difference of ``sample``'s shading under ``light`` from ``theirs``, a picture of
     :meth:`Studio.render`, each at the exposure of training; and the quotient of their means before that."""
-    hit, normals = sample["hit"], sample["normal"].astype(np.float32) / 127
+    hit = sample["hit"]
     shading = np.zeros((*hit.shape, 3), np.float32)
-    shading[hit] = np.maximum(shade(light, normals[hit], sample["visible"][hit], sample["directions"]), LEAST_SHADING)
+    shading[hit] = np.maximum(shade(light, *lit_pixels(sample)), LEAST_SHADING)
     cover = shrink(hit.astype(np.float32), len(theirs))
     seen = (cover > 0.5) & (theirs[..., 3] > 0.5)
     a = (shrink(shading, len(theirs)) / np.maximum(cover, 0.5)[..., None])[seen]

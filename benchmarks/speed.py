@@ -16,6 +16,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from phorhum_blender.engine.contracts import Request
 from phorhum_blender.engine.photo import load_photo
@@ -51,14 +52,9 @@ def count_points(reconstructor: Any, request: Request) -> dict[str, int]:
 
         return call
 
-    originals = {name: getattr(PreparedField, name) for name in ("distances", "albedo")}
-    for name, method in originals.items():
-        setattr(PreparedField, name, counted(method))
-    try:
+    counting = {name: counted(getattr(PreparedField, name)) for name in ("distances", "albedo")}
+    with mock.patch.multiple(PreparedField, **counting):
         reconstructor.run(request, lambda name, fraction: stage.__setitem__(0, name))
-    finally:
-        for name, method in originals.items():
-            setattr(PreparedField, name, method)
     return points
 
 

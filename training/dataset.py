@@ -18,7 +18,7 @@ from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
 from phorhum_blender.engine.skeleton import MIRRORED_BONES, MIRRORED_JOINTS
 from training.backgrounds import photo_background
 from training.cache import BOX_POINTS, NEAR_POINTS, PICTURES, RAY_POINTS, gather, lay_out, load_sample
-from training.light import Environment, Light, disc_lamp, even_sky, load_environments, shade
+from training.light import Environment, Light, disc_lamp, even_sky, lit_pixels, load_environments, shade
 
 NEAR_TRUNCATION = 0.1  # crop units: signed distances are learned exactly up to here
 KEPT_SIZE = 128  # pixels: samples up to this size (0.2 MB each) stay in memory
@@ -152,9 +152,8 @@ def make_photo(
     light = random_light(environment, turn, rng)
     hit, alpha = sample["hit"], sample["alpha"].astype(np.float32) / 255
     lit = np.flatnonzero(hit)
-    normals = sample["normal"].reshape(-1, 3)[lit].astype(np.float32) / 127
-    visible = sample["visible"].reshape(hit.size, -1)[lit]
-    shading = np.maximum(shade(light, normals, visible, sample["directions"]), LEAST_SHADING)
+    normals, *sky = lit_pixels(sample)
+    shading = np.maximum(shade(light, normals, *sky), LEAST_SHADING)
     exposure = np.exp(rng.normal(np.log(0.8), 0.3)) / shading.mean()
     gains = np.exp(rng.normal(0, 0.05, 3))
     shading = shading * (exposure * gains).astype(np.float32)

@@ -17,7 +17,7 @@ import numpy as np
 from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
 from training.cache import Placed, load_sample, make_sample, place, pose_subject, standing
 from training.dataset import LEAST_SHADING, photo_effects, random_background, random_light
-from training.light import Environment, Light, load_environments, shade
+from training.light import Environment, Light, lit_pixels, load_environments, shade
 from training.metrics import Mesh, outer_mesh
 from training.render import ALPHA_CUT
 from training.subjects import Subject, list_subjects, load_poses, load_subject
@@ -140,7 +140,7 @@ def light_picture(
     environment, turn = environments[rng.integers(len(environments))], rng.random()
     light = random_light(environment, turn, rng)
     hit = sample["hit"]
-    lit = shade(light, sample["normal"][hit].astype(np.float32) / 127, sample["visible"][hit], sample["directions"])
+    lit = shade(light, *lit_pixels(sample))
     exposure = float(MEAN_SHADING / np.maximum(lit, LEAST_SHADING).mean())
     light, lit = light.times(exposure), np.maximum(lit * exposure, LEAST_SHADING)
     shading = np.full((*hit.shape, 3), lit.mean(0))  # of pixels at the edge, too, whose centre misses the person

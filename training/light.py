@@ -80,6 +80,13 @@ def shade(light: Light, normals: np.ndarray, visible: np.ndarray, axes: np.ndarr
     return shading
 
 
+def lit_pixels(sample: dict[str, np.ndarray]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """What :func:`shade` needs of the pixels of a sample that show the person: normals (N, 3) float32, what each sees
+    (N, D / 8), axes (D, 3). ``sample`` as :func:`training.cache.make_sample` or ``load_sample`` gives it."""
+    hit = sample["hit"]
+    return sample["normal"][hit].astype(np.float32) / 127, sample["visible"][hit], sample["directions"]
+
+
 def disc_lamp(direction: np.ndarray, radius: float) -> Light:
     """A round white lamp around ``direction`` (3,) of an angular ``radius`` in degrees; what faces it has a shading of
     about 1."""

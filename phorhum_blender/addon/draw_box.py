@@ -10,6 +10,7 @@ import gpu
 from gpu_extras.batch import batch_for_shader
 
 from .box_drag import Box, BoxDrag, to_editor, to_photo
+from .image_editor import main_region, show_all
 from .polls import allowed
 from .scene.created import Created
 from .scene.upright import load_upright
@@ -88,15 +89,14 @@ class PHORHUM_OT_draw_box(bpy.types.Operator):
 
     def _place(self, event: bpy.types.Event) -> tuple[int, int]:
         """The place of the photo under the mouse."""
-        region = _main_region(self._area)
+        region = main_region(self._area)
         u, v = region.view2d.region_to_view(event.mouse_x - region.x, event.mouse_y - region.y)
         return to_photo(u, v, self._size)
 
     def _show_all(self, context: bpy.types.Context) -> None:
         """Fits the photo into the editor, once."""
         if self._timer:
-            with context.temp_override(area=self._area, region=_main_region(self._area)):
-                bpy.ops.image.view_all(fit_view=True)
+            show_all(context, context.window, self._area)
             self._stop_timer(context)
 
     def _stop_timer(self, context: bpy.types.Context) -> None:
@@ -150,10 +150,6 @@ def _fill(colour: tuple[float, float, float, float], rectangles: list[Rectangle]
     for left, low, right, high in rectangles:
         corners = [(left, low), (right, low), (right, high), (left, high)]
         batch_for_shader(shader, "TRI_FAN", {"pos": corners}).draw(shader)
-
-
-def _main_region(area: bpy.types.Area) -> bpy.types.Region:
-    return next(region for region in area.regions if region.type == "WINDOW")
 
 
 def _whole(box: bpy.types.bpy_prop_array) -> Box:

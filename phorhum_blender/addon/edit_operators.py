@@ -130,26 +130,35 @@ class PHORHUM_OT_toggle_light_rig(_OnPerson, bpy.types.Operator):
         return words("The light rig is off.")
 
 
-class PHORHUM_OT_bake_texture(_OnPerson, bpy.types.Operator):
+class _Baking(_OnPerson):
+    """Mixin: ``bake`` makes an image of the person, as large as the property ``size`` says."""
+
+    bake: ClassVar[Any]  # (context, person, size) -> the image
+    size: Any
+
+    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
+        image = self.bake(context, person, int(self.size))
+        return words('Baked "{}", {} x {} pixels').format(image.name, self.size, self.size)
+
+
+class PHORHUM_OT_bake_texture(_Baking, bpy.types.Operator):
     """Unwrap the person, unless it has a UV map already, and turn its albedo into an image"""
 
     bl_idname = "phorhum.bake_texture"
     bl_label = "Bake Texture"
     bl_options = {"REGISTER", "UNDO"}
+    bake = staticmethod(bake_texture)
 
     size: _image_size()
 
-    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
-        image = bake_texture(context, person, int(self.size))
-        return words('Baked "{}", {} x {} pixels').format(image.name, self.size, self.size)
 
-
-class PHORHUM_OT_bake_normal_map(_OnPerson, bpy.types.Operator):
+class PHORHUM_OT_bake_normal_map(_Baking, bpy.types.Operator):
     """Keep the relief of the dense surface as a normal map, once the person was decimated or remeshed"""
 
     bl_idname = "phorhum.bake_normal_map"
     bl_label = "Bake Normal Map"
     bl_options = {"REGISTER", "UNDO"}
+    bake = staticmethod(bake_normal_map)
 
     size: _image_size()
 
@@ -159,10 +168,6 @@ class PHORHUM_OT_bake_normal_map(_OnPerson, bpy.types.Operator):
         if not reason and fine_mesh_of(active_person(context)) is None:
             return words("There is no finer surface to bake from; decimate or remesh the person first")
         return reason
-
-    def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
-        image = bake_normal_map(context, person, int(self.size))
-        return words('Baked "{}", {} x {} pixels').format(image.name, self.size, self.size)
 
 
 class PHORHUM_OT_decimate(_OnPerson, bpy.types.Operator):

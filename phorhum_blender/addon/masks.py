@@ -14,6 +14,7 @@ from gpu_extras.batch import batch_for_shader
 
 from ..engine.errors import UserError
 from . import compat
+from .image_editor import show_all
 from .package import user_folder
 from .properties import absolute
 from .scene.created import Created
@@ -86,9 +87,7 @@ def _show_all(name: str) -> None:
     for window in bpy.context.window_manager.windows:
         for area in window.screen.areas:
             if image and _shows(area, image):
-                region = next(region for region in area.regions if region.type == "WINDOW")
-                with bpy.context.temp_override(window=window, area=area, region=region):
-                    bpy.ops.image.view_all(fit_view=True)
+                show_all(bpy.context, window, area)
 
 
 def draw_photo() -> None:

@@ -12,6 +12,7 @@ from phorhum_blender.addon.box_drag import BoxDrag, box_between, to_editor, to_p
 from phorhum_blender.addon.draw_box import PHORHUM_OT_draw_box  # noqa: E402
 from tests.addon.snapshot import scene_state  # noqa: E402
 from tests.addon.synthetic import CAMERA  # noqa: E402
+from tests.addon.window import Window  # noqa: E402
 
 SIZE = (CAMERA.width, CAMERA.height)  # of the photo: 480 x 640
 
@@ -56,34 +57,19 @@ class View:
         return x / SIZE[0], y / SIZE[1]
 
 
-class Stage:
+class Stage(Window):
     """The operator and all that it is told of a window. Its 3D view begins at (100, 50)."""
 
     def __init__(self):
+        super().__init__()
         methods = {name: value for name, value in vars(PHORHUM_OT_draw_box).items() if isinstance(value, FunctionType)}
         self.operator = type("Operator", (), {**methods, "report": lambda _, level, text: self.told.append(text)})()
         self.told: list[str] = []
-        self.status_text, self.timers = None, 0
         region = SimpleNamespace(type="WINDOW", x=100, y=50, view2d=View())
         self.space = SimpleNamespace(image="of the user", mode="PAINT")
         spaces = SimpleNamespace(active=self.space)
         self.area = SimpleNamespace(type="VIEW_3D", regions=[region], spaces=spaces, tag_redraw=lambda: None)
-        self.context = SimpleNamespace(
-            scene=bpy.context.scene, area=self.area, window=None, window_manager=self, workspace=self
-        )
-
-    def event_timer_add(self, seconds, window):
-        self.timers += 1
-        return "timer"
-
-    def event_timer_remove(self, timer):
-        self.timers -= 1
-
-    def modal_handler_add(self, operator):
-        pass
-
-    def status_text_set(self, text):
-        self.status_text = text
+        self.context.scene, self.context.area = bpy.context.scene, self.area
 
     def happen(self, kind, value="NOTHING", place=(0, 0)):
         x, y = 100 + place[0], 50 + SIZE[1] - place[1]

@@ -13,6 +13,7 @@ from phorhum_blender.addon import job  # noqa: E402
 from phorhum_blender.addon.job import JobOperator, Status, duration, status  # noqa: E402
 from phorhum_blender.worker.protocol import Event  # noqa: E402
 from tests.addon.conftest import FakeJob  # noqa: E402
+from tests.addon.window import Window  # noqa: E402
 
 
 class Operator(JobOperator):
@@ -32,29 +33,6 @@ class Operator(JobOperator):
 
     def report(self, level, text):
         self.reports.append((level, text))
-
-
-class Window:
-    """The window manager and workspace of a context."""
-
-    def __init__(self):
-        self.timers = self.handlers = 0
-        self.status_text = ""
-        self.windows = []
-        self.context = SimpleNamespace(window_manager=self, workspace=self, window=None)
-
-    def event_timer_add(self, seconds, window):
-        self.timers += 1
-        return "timer"
-
-    def event_timer_remove(self, timer):
-        self.timers -= 1
-
-    def modal_handler_add(self, operator):
-        self.handlers += 1
-
-    def status_text_set(self, text):
-        self.status_text = text
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from .created import Created
 from .decimate import MODIFIER as DECIMATE
 from .look import normal_map_of, our_nodes, set_normal_map
 from .person import selected_alone
-from .texture import remove_layers, unwrap
+from .texture import new_image
 
 FINE_KEY = "phorhum_fine"  # property of a remeshed person: the object over which its surface was laid
 _REACH = 0.02  # of the longest side, how far apart the surfaces may lie; a rival surface beyond is not seen
@@ -36,28 +36,17 @@ def bake_normal_map(context: bpy.types.Context, person: bpy.types.Object, size: 
     A mesh without a UV map is unwrapped first. Raises ``UserError`` where there is nothing finer, where Cycles is
     switched off, and where the material is not ours. On any exception the scene is as before.
     """
-    mesh, fine = person.data, fine_mesh_of(person)
+    fine = fine_mesh_of(person)
     if fine is None:
         raise UserError("There is no finer surface to bake from.", "Decimate or remesh the person first.")
     our_nodes(person)  # an error before any work
-    known = {layer.name for layer in mesh.uv_layers}
-    earlier = normal_map_of(person)
-    with Created() as created:
-        image = created.add(bpy.data.images.new(f"{person.name} Normals", size, size, alpha=False))
+    with new_image(context, person, f"{person.name} Normals", size, normal_map_of(person)) as image:
         image.colorspace_settings.name = "Non-Color"
-        try:
-            if not known:
-                unwrap(context, person)
-            with Created() as passing:
-                _bake(context, passing, person, fine, image)
-                passing.remove()
-            image.pack()
-            set_normal_map(person, image, mesh.uv_layers.active.name)
-        except BaseException:
-            remove_layers(mesh, known)
-            raise
-    if earlier is not None and earlier.users == 0:
-        bpy.data.images.remove(earlier)
+        with Created() as passing:
+            _bake(context, passing, person, fine, image)
+            passing.remove()
+        image.pack()
+        set_normal_map(person, image, person.data.uv_layers.active.name)
     return image
 
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator
+
 import bpy
 import numpy as np
 
@@ -25,22 +28,32 @@ def bake_texture(context: bpy.types.Context, person: bpy.types.Object, size: int
     """
     mesh = person.data
     colours = point_colours(mesh, ALBEDO)[:, :3]
+    with new_image(context, person, f"{person.name} {ALBEDO}", size, texture_of(person)) as image:
+        _paint(image, paint(corner_places(mesh) * size, colours[triangles(mesh)], size))
+        set_texture(person, image, mesh.uv_layers.active.name)
+    show(person, TEXTURE)
+    return image
+
+
+@contextlib.contextmanager
+def new_image(
+    context: bpy.types.Context, person: bpy.types.Object, name: str, size: int, earlier: bpy.types.Image | None
+) -> Iterator[bpy.types.Image]:
+    """An image of ``size`` x ``size`` pixels, to be filled and put to use on the person's UV map, which is made where
+    there is none. It takes the place of the ``earlier`` one. On any exception the scene is as before."""
+    mesh = person.data
+    known = {layer.name for layer in mesh.uv_layers}
     with Created() as created:
-        image = created.add(bpy.data.images.new(f"{person.name} {ALBEDO}", size, size, alpha=False))
-        known = {layer.name for layer in mesh.uv_layers}
+        image = created.add(bpy.data.images.new(name, size, size, alpha=False))
         try:
             if not known:
                 unwrap(context, person)
-            _paint(image, paint(corner_places(mesh) * size, colours[triangles(mesh)], size))
-            earlier = texture_of(person)
-            set_texture(person, image, mesh.uv_layers.active.name)
+            yield image
         except BaseException:
-            remove_layers(mesh, known)
+            _remove_layers(mesh, known)
             raise
     if earlier is not None and earlier.users == 0:
         bpy.data.images.remove(earlier)
-    show(person, TEXTURE)
-    return image
 
 
 def unwrap(context: bpy.types.Context, person: bpy.types.Object) -> None:
@@ -101,7 +114,6 @@ def _paint(image: bpy.types.Image, linear: np.ndarray) -> None:
     image.pack()
 
 
-def remove_layers(mesh: bpy.types.Mesh, known: set[str]) -> None:
-    """Takes away the UV maps of ``mesh`` that are not ``known``."""
+def _remove_layers(mesh: bpy.types.Mesh, known: set[str]) -> None:
     for name in [layer.name for layer in mesh.uv_layers if layer.name not in known]:
         mesh.uv_layers.remove(mesh.uv_layers[name])
