@@ -181,7 +181,7 @@ def shrink(picture: np.ndarray, size: int) -> np.ndarray:
 
 def held_out_people(assets: Path, count: int) -> list[Placed]:
     """Held-out people, poses and views, the same whenever it is asked."""
-    return [random_placed(FIRST_PERSON + number, assets, held_out=True, views=1)[0][0] for number in range(count)]
+    return [next(random_placed(FIRST_PERSON + number, assets, held_out=True, views=1))[0][0] for number in range(count)]
 
 
 def measure(assets: Path, people: int, samples: int) -> dict[str, list[Check]]:

@@ -39,7 +39,7 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     torch.set_flush_denormal(True)
     torch.manual_seed(0)
-    placed, rng = random_placed(args.seed, args.assets)[0]
+    placed, rng = next(random_placed(args.seed, args.assets))[0]
     sample, environments = stored(make_sample(placed, rng), args.size), load_environments(args.assets)
     rng = np.random.default_rng(0)
     model, started = PhorhumModel(), time.time()

@@ -31,7 +31,7 @@ EXTERIOR_POINTS = 20_000  # surface points that stand for the outer surface
 SURFACE_POINTS = 3_000  # of these, kept
 NEAR_POINTS, RAY_POINTS, BOX_POINTS = 3_500, 2_000, 1_000
 VIEWS = 2  # of a posed person
-DIRECTIONS = 256  # to which each pixel's view is free or not
+DIRECTIONS, MAPS_DIRECTIONS = 256, 64  # to which each pixel's view is free or not; of samples for G alone
 POINT_STEP, NORMAL_STEP = 1 / 8192, 1 / 127  # of stored points (crop units) and normals
 BOX = np.array([[-1.1, -1.1, -0.9], [1.1, 1.1, 0.9]])  # crop units
 MAKEHUMAN_SHARE = float(os.environ.get("PHORHUM_MAKEHUMAN_SHARE", "0.3"))
@@ -86,10 +86,12 @@ def place(
     view = view @ turn.T
     view -= surface_centre(view, subject.faces)
     centre = np.zeros(2)
-    surface = view[: len(posed)]
+    x, y, z = np.ascontiguousarray(view[: len(posed)].T)
+    nearness = distance / (distance - z)
+    flat = np.stack([x, y]) * nearness
     for _ in range(8):
-        seen = (surface[:, :2] - centre) * (distance / (distance - surface[:, 2]))[:, None]
-        low, high = seen.min(0), seen.max(0)
+        seen = flat - centre[:, None] * nearness
+        low, high = seen.min(1), seen.max(1)
         centre += (low + high) / 2
     half = (high - low).max() / 2 * padding
     view[:, :2] -= centre + np.array(shift) * half
@@ -101,9 +103,9 @@ def place(
 
 def surface_centre(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Area-weighted centre (3,) of a surface."""
-    corner = vertices[faces]
-    area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
-    return (corner.mean(1) * area[:, None]).sum(0) / area.sum()
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    return area @ (a + b + c) / (3 * area.sum())
 
 
 def held_out_subject(rng: np.random.Generator, assets: Path) -> Subject:
@@ -198,12 +200,19 @@ def signed_distance(scene: Scene, outer: Hits, points: np.ndarray) -> np.ndarray
     return np.where(winding > 0.5, -size, size)
 
 
-def make_sample(placed: Placed, rng: np.random.Generator, size: int = SIZE) -> dict[str, np.ndarray]:
+def make_sample(
+    placed: Placed,
+    rng: np.random.Generator,
+    size: int = SIZE,
+    scene: Scene | None = None,
+    maps_only: bool = False,
+) -> dict[str, np.ndarray]:
     """All arrays of one sample, as they are stored; see :func:`load_sample`, which lays them out.
 
-    Picture arrays hold only the pixels of ``pixel`` (N,), each row * size + column.
+    Picture arrays hold only the pixels of ``pixel`` (N,), each row * size + column. ``scene``: that of ``placed``, if
+    it is at hand. ``maps_only`` leaves out what f alone learns from, points and surface, and shadows are coarser.
     """
-    scene, distance = placed.scene(), placed.distance
+    scene, distance = scene or placed.scene(), placed.distance
     low, high = _pixel_window(scene.vertices, distance, size)
     window = (low[0], low[1], high[0], high[1])
     fine = tuple(2 * k for k in window)
@@ -215,10 +224,11 @@ def make_sample(placed: Placed, rng: np.random.Generator, size: int = SIZE) -> d
     back = scene.cast(plane + direction * 3, -direction)
     seen = np.flatnonzero((alpha > 0) | front.hit)
     centre_albedo = np.where(alpha[seen, None] > 0, albedo[seen], front.albedo[seen])
+    count = MAPS_DIRECTIONS if maps_only else DIRECTIONS
     # a random rotation; scipy's own takes its seed by other names in other versions
     quaternion = np.random.RandomState(rng.integers(2**31)).normal(size=4)
-    axes = Rotation.from_quat(quaternion).apply(sphere_directions(DIRECTIONS)).astype(np.float32)
-    visible = np.zeros((len(seen), DIRECTIONS // 8), np.uint8)
+    axes = Rotation.from_quat(quaternion).apply(sphere_directions(count)).astype(np.float32)
+    visible = np.zeros((len(seen), count // 8), np.uint8)
     lit = front.hit[seen]
     visible[lit] = visibility(scene, front.position[seen[lit]], front.normal[seen[lit]], axes)
     width = window[2] - window[0]
@@ -226,9 +236,6 @@ def make_sample(placed: Placed, rng: np.random.Generator, size: int = SIZE) -> d
 
     part = bone_of_vertices(placed.subject)[scene.faces[:, 0]]
 
-    outer = exterior(scene, rng, EXTERIOR_POINTS)
-    points = np.round(_sample_points(outer, front, back, direction, rng) / POINT_STEP).astype(np.int16)
-    keep = rng.permutation(len(outer.position))[:SURFACE_POINTS]
     return {
         "size": np.array(size),
         "pixel": pixel.astype(np.uint16),
@@ -242,15 +249,27 @@ def make_sample(placed: Placed, rng: np.random.Generator, size: int = SIZE) -> d
         "normal_back": np.round(back.normal[seen] * 127).astype(np.int8),
         "visible": visible,
         "directions": axes,
+        "camera": np.array([distance, placed.unit], np.float32),
+        "part": part[front.face[seen]],
+        "joints": placed.joints.astype(np.float32),
+        "kind": np.array(placed.subject.kind),
+        **({} if maps_only else _points_and_surface(scene, front, back, direction, rng)),
+    }
+
+
+def _points_and_surface(
+    scene: Scene, front: Hits, back: Hits, direction: np.ndarray, rng: np.random.Generator
+) -> dict[str, np.ndarray]:
+    """What f learns from; ``front`` and ``back`` of rays in ``direction`` (N, 3)."""
+    outer = exterior(scene, rng, EXTERIOR_POINTS)
+    points = np.round(_sample_points(outer, front, back, direction, rng) / POINT_STEP).astype(np.int16)
+    keep = rng.permutation(len(outer.position))[:SURFACE_POINTS]
+    return {
         "points": points,
         "distance": signed_distance(scene, outer, points * POINT_STEP).astype(np.float16),
         "surface": np.round(outer.position[keep] / POINT_STEP).astype(np.int16),
         "surface_normal": np.round(outer.normal[keep] / NORMAL_STEP).astype(np.int8),
         "surface_albedo": outer.albedo[keep],
-        "camera": np.array([distance, placed.unit], np.float32),
-        "part": part[front.face[seen]],
-        "joints": placed.joints.astype(np.float32),
-        "kind": np.array(placed.subject.kind),
     }
 
 
@@ -293,13 +312,15 @@ def load_sample(path: Path) -> dict[str, np.ndarray]:
     (D, 3) each pixel sees, see :func:`training.render.visibility`; points (P, 3) and
     surface (Q, 3) float32 crop units, distance (P,) and surface_normal (Q, 3) float32, surface_albedo (Q, 3) uint8
     sRGB; camera (2,): distance in crop units, metres of a 1.70 m person per crop unit; part (S, S) uint8 number of the
-    bone (engine.skeleton.BONES) that moves what is seen; joints (21, 3) crop units.
+    bone (engine.skeleton.BONES) that moves what is seen; joints (21, 3) crop units. A sample for G alone has no points
+    and no surface.
     """
     with np.load(path) as data:
         sample = {key: data[key] for key in data.files}
-    for key, step in (("points", POINT_STEP), ("surface", POINT_STEP), ("surface_normal", NORMAL_STEP)):
-        sample[key] = sample[key].astype(np.float32) * np.float32(step)
-    sample["distance"] = sample["distance"].astype(np.float32)
+    if "points" in sample:
+        for key, step in (("points", POINT_STEP), ("surface", POINT_STEP), ("surface_normal", NORMAL_STEP)):
+            sample[key] = sample[key].astype(np.float32) * np.float32(step)
+        sample["distance"] = sample["distance"].astype(np.float32)
     return lay_out(sample)
 
 
@@ -326,17 +347,19 @@ PICTURES = ("alpha", "albedo", "hit", "normal", "front", "back", "albedo_back", 
 
 
 def random_placed(
-    seed: int, assets: Path, held_out: bool = False, views: int = VIEWS
-) -> list[tuple[Placed, np.random.Generator]]:
-    """Views of one random posed person of one side of the split, each with the generator that draws its sample.
+    seed: int, assets: Path, held_out: bool = False, views: int = VIEWS, poses: int = 1
+) -> Iterator[list[tuple[Placed, np.random.Generator]]]:
+    """A random person of one side of the split in ``poses`` random poses: the views of one pose after the other, each
+    with the generator that draws its sample.
 
-    The same for the same seed; each view is the same however many there are.
+    The same for the same seed; each pose and view is the same however many there are.
     """
     rng = np.random.default_rng(seed)
     subject = held_out_subject(rng, assets) if held_out else random_subject(rng, assets)
-    posed, joints = pose_subject(subject, random_pose(rng, assets, held_out))
-    generators = [np.random.default_rng([seed, view]) for view in range(views)]
-    return [(place(subject, posed, joints, **random_view(rng)), rng) for rng in generators]
+    for number in range(poses):
+        posed, joints = pose_subject(subject, random_pose(rng, assets, held_out))
+        generators = [np.random.default_rng([seed, view, number][: 3 if number else 2]) for view in range(views)]
+        yield [(place(subject, posed, joints, **random_view(rng)), rng) for rng in generators]
 
 
 @dataclass(frozen=True)
@@ -348,21 +371,28 @@ class Job:
     views: int
     held_out: bool
     size: int = SIZE
+    poses: int = 1
+    maps_only: bool = False
 
     def __call__(self, seed: int) -> int:
         """Writes the samples of one person that are not there yet; returns how many."""
-        paths = [self.out / f"{seed:07d}_{k}.npz" for k in range(self.views)]
+        paths = [self.out / f"{seed:07d}_{k}.npz" for k in range(self.poses * self.views)]
         if all(path.exists() for path in paths):
             return 0
         made = 0
-        for path, (placed, rng) in zip(paths, random_placed(seed, self.assets, self.held_out, self.views), strict=True):
-            if path.exists():
-                continue
-            partial = path.with_suffix(".part")
-            with open(partial, "wb") as file:
-                np.savez(file, **make_sample(placed, rng, self.size))
-            os.replace(partial, path)
-            made += 1
+        todo = iter(paths)
+        for views in random_placed(seed, self.assets, self.held_out, self.views, self.poses):
+            scene = views[0][0].scene()
+            for placed, rng in views:
+                path = next(todo)
+                if path.exists():
+                    continue
+                partial = path.with_suffix(".part")
+                with open(partial, "wb") as file:
+                    here = scene.moved(placed.vertices)
+                    np.savez(file, **make_sample(placed, rng, self.size, here, self.maps_only))
+                os.replace(partial, path)
+                made += 1
         return made
 
 
@@ -397,12 +427,14 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--first", type=int, default=0, help="seed of the first person")
     parser.add_argument("--count", type=int, default=1000, help="people")
-    parser.add_argument("--views", type=int, default=VIEWS, help="samples of each person")
+    parser.add_argument("--poses", type=int, default=1, help="of each person")
+    parser.add_argument("--views", type=int, default=VIEWS, help="samples of each pose")
     parser.add_argument("--size", type=int, default=SIZE, help="pixels a side: small ones are made sooner")
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--held-out", action="store_true", help="people and poses that training never sees")
+    parser.add_argument("--maps-only", action="store_true", help="for training.train --maps-only: made sooner")
     args = parser.parse_args()
-    job = Job(args.assets, args.out, args.views, args.held_out, args.size)
+    job = Job(args.assets, args.out, args.views, args.held_out, args.size, args.poses, args.maps_only)
     start, made, told = time.time(), 0, 0
     for count in run(job, range(args.first, args.first + args.count), args.processes):
         made += count

@@ -113,7 +113,8 @@ def mirror(sample: dict) -> dict:
     """The sample with left and right exchanged."""
     out = {key: values[:, ::-1].copy() if key in PICTURES else values.copy() for key, values in sample.items()}
     for key in ("normal", "normal_back", "points", "surface", "surface_normal", "joints", "directions"):
-        np.negative(out[key][..., 0], out=out[key][..., 0])
+        if key in out:
+            np.negative(out[key][..., 0], out=out[key][..., 0])
     out["part"] = np.array(MIRRORED_BONES, np.uint8)[out["part"]]
     out["joints"] = out["joints"][list(MIRRORED_JOINTS)]
     return out
@@ -178,13 +179,8 @@ def make_photo(
     out = _map_targets(sample, alpha, person, size // 2)
     out["patch"] = _patch_corner(out["weight"][0], rng)
     out["image"] = image.transpose(2, 0, 1)
-    pick = _pick_points(choices.points, rng)
-    out["points"], out["distance"] = sample["points"][pick], sample["distance"][pick]
-    pick = rng.choice(len(sample["surface"]), SURFACE, replace=False)
-    out["surface"], out["surface_normal"] = sample["surface"][pick], sample["surface_normal"][pick]
-    out["surface_albedo"] = sample["surface_albedo"][pick].astype(np.float32) / 255
-    beside = rng.normal(0, OFF_SURFACE, (SURFACE, 1)).astype(np.float32)
-    out["off_surface"] = out["surface"] + beside * out["surface_normal"]
+    if "points" in sample:
+        out |= _field_targets(sample, choices, rng)
     pick = rng.integers(len(lit), size=SHADED)
     out["shaded_normal"], out["shading"] = normals[pick], shading[pick]
     out["sphere_normal"] = _directions(rng, SPHERE)
@@ -195,6 +191,18 @@ def make_photo(
     out["camera"], out["joints"] = sample["camera"], sample["joints"]
     out["back_albedo"] = np.float32(0.3 if str(sample["kind"]) == "rocketbox" else 1.0)
     return {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in out.items()}
+
+
+def _field_targets(sample: dict, choices: Choices, rng: np.random.Generator) -> dict[str, np.ndarray]:
+    """What f learns from in one step: points, and the surface and beside it."""
+    pick = _pick_points(choices.points, rng)
+    out = {"points": sample["points"][pick], "distance": sample["distance"][pick]}
+    pick = rng.choice(len(sample["surface"]), SURFACE, replace=False)
+    out["surface"], out["surface_normal"] = sample["surface"][pick], sample["surface_normal"][pick]
+    out["surface_albedo"] = sample["surface_albedo"][pick].astype(np.float32) / 255
+    beside = rng.normal(0, OFF_SURFACE, (SURFACE, 1)).astype(np.float32)
+    out["off_surface"] = out["surface"] + beside * out["surface_normal"]
+    return out
 
 
 def _pick_points(kinds: tuple[str, ...], rng: np.random.Generator) -> np.ndarray:

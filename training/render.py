@@ -5,6 +5,7 @@ Space: crop units (see ``phorhum_blender.engine.camera``), x right, y up, z towa
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -44,6 +45,19 @@ class Scene:
         self._texels = np.concatenate([np.ascontiguousarray(t).view(np.uint32).reshape(-1) for t in textures])
         self._texture_size = np.array([t.shape[:2] for t in textures])  # rows, columns
         self._texture_start = np.cumsum([0, *self._texture_size.prod(1)[:-1]])
+        self._turn, self._scale, self._offset = np.eye(3, dtype=np.float32), np.float32(1), np.zeros(3, np.float32)
+
+    def moved(self, vertices: np.ndarray) -> Scene:
+        """The same shape where turning, scaling and moving it takes its vertices to ``vertices`` (V, 3): rays are taken
+        back to the shape as it was, for to build embree's tree costs more than a picture's rays."""
+        turn, scale, offset = similarity(self.vertices, vertices)
+        scene = copy.copy(self)
+        scene.vertices = np.ascontiguousarray(vertices, np.float32)
+        scene.normals = self.normals @ turn.T
+        scene.face_normals = self.face_normals @ turn.T * scale**2
+        scene._turn, scene._scale = turn @ self._turn, scale * self._scale
+        scene._offset = turn @ self._offset * scale + offset
+        return scene
 
     def cast(self, origins: np.ndarray, directions: np.ndarray) -> Hits:
         """First opaque hit of each ray; ``origins``, ``directions`` (N, 3)."""
@@ -69,11 +83,11 @@ class Scene:
         starts = np.ascontiguousarray(origins, np.float32)
         directions = np.ascontiguousarray(directions, np.float32)
         for _ in range(MAX_CUT_LAYERS):
-            found = self.embree.run(starts, directions, output=1)
+            found = self.embree.run(*self._back(starts, directions), output=1)
             ok = np.flatnonzero(found["primID"] >= 0)
             triangle, u, v = found["primID"][ok], found["u"][ok], found["v"][ok]
             rays, directions = rays[ok], directions[ok]
-            starts = starts[ok] + directions * found["tfar"][ok, None]
+            starts = starts[ok] + directions * (found["tfar"][ok, None] * self._scale)
             rgba = self._texture(triangle, u, v)
             solid = rgba[:, 3] >= ALPHA_CUT
             opaque, cut = np.flatnonzero(solid), np.flatnonzero(~solid)
@@ -86,8 +100,13 @@ class Scene:
 
     def occluded(self, origins: np.ndarray, directions: np.ndarray) -> np.ndarray:
         """(N,) bool: something lies along the ray. Cut-outs count as solid: hair shades."""
-        origins, directions = (np.ascontiguousarray(x, np.float32) for x in (origins, directions))
-        return self.embree.run(origins, directions, query="OCCLUDED") >= 0
+        return self.embree.run(*self._back(origins, directions), query="OCCLUDED") >= 0
+
+    def _back(self, origins: np.ndarray, directions: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Rays as they meet the shape before it was moved."""
+        origins = (origins.astype(np.float32) - self._offset) @ self._turn / self._scale
+        directions = directions.astype(np.float32) @ self._turn
+        return np.ascontiguousarray(origins), np.ascontiguousarray(directions)
 
     def _texture(self, triangle: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
         corner = self.uv[self.face_uv[triangle]]
@@ -104,6 +123,17 @@ class Scene:
         n /= np.maximum(np.linalg.norm(n, axis=1, keepdims=True), 1e-9)
         # the triangle tells the side: near outlines the interpolated normal of a front may turn away from the ray
         return np.where((self.face_normals[triangle] * direction).sum(1, keepdims=True) > 0, -n, n)
+
+
+def similarity(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.float32, np.ndarray]:
+    """Rotation (3, 3), scale and offset (3,), float32, with ``after`` = scale * rotation ``before`` + offset, of points
+    (N, 3) that a similarity took from ``before`` to ``after`` (Umeyama, 1991)."""
+    a, b = (points.astype(np.float64) - points.mean(0, dtype=np.float64) for points in (before, after))
+    u, _, v = np.linalg.svd(b.T @ a)
+    turn = u @ np.diag([1, 1, np.linalg.det(u @ v)]) @ v
+    scale = np.sqrt((b**2).sum() / (a**2).sum())
+    offset = after.mean(0, dtype=np.float64) - scale * turn @ before.mean(0, dtype=np.float64)
+    return turn.astype(np.float32), np.float32(scale), offset.astype(np.float32)
 
 
 def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from phorhum_blender.engine.skeleton import BONES, JOINTS
 from training.cache import Placed, gather, lay_out, load_sample, make_sample
 from training.dataset import Photos, halve, make_photo, mirror
 from training.light import Environment, Light, disc_lamp, even_sky, load_environments, shade
-from training.losses import WEIGHTS, map_losses
+from training.losses import WEIGHTS, compute_losses, map_losses
 from training.render import sphere_directions
 from training.subjects import Split, Subject, list_subjects, load_poses
 
@@ -90,6 +90,22 @@ def test_a_small_sample_shows_the_same_in_fewer_pixels(tmp_path):
     difference = small["front"][both].astype(np.float32) - large["front"][both]
     assert np.abs(difference).mean() < 0.01  # the pixel kept of four lies a little beside their centre
     np.testing.assert_array_equal(small["camera"], large["camera"])
+
+
+def test_a_sample_for_maps_alone_teaches_g_and_has_nothing_of_the_field(samples, assets, tmp_path):
+    placed = ellipsoid_person(np.random.default_rng(0), [0.3, 0.7, 0.3])
+    made = {maps_only: make_sample(placed, np.random.default_rng(1), 128, maps_only=maps_only) for maps_only in (0, 1)}
+    for name, full in made[0].items():
+        if name not in ("visible", "directions", "points", "distance", "surface", "surface_normal", "surface_albedo"):
+            np.testing.assert_array_equal(made[1][name], full)
+    assert made[1]["visible"].shape[1] == made[0]["visible"].shape[1] / 4
+    np.savez(tmp_path / "0.npz", **made[1])
+    photo = make_photo(mirror(load_sample(tmp_path / "0.npz")), load_environments(assets), np.random.default_rng(3), 96)
+    whole = make_photo(first(samples), load_environments(assets), np.random.default_rng(3), 96)
+    field = {"points", "distance", "surface", "surface_normal", "surface_albedo", "off_surface"}
+    assert whole.keys() - photo.keys() == field and not field & photo.keys()
+    losses = compute_losses(PhorhumModel(), {name: value[None] for name, value in photo.items()}, with_field=False)
+    assert torch.stack(list(losses.values())).isfinite().all()
 
 
 def test_mirroring_twice_changes_nothing(samples):

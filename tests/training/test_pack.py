@@ -365,8 +365,18 @@ def test_samples_of_a_pack_depend_on_the_seed_alone(unpacked, tmp_path, held_out
     np.testing.assert_allclose(np.linalg.norm(laid_out["surface_normal"], axis=1), 1, atol=0.02)
 
 
+def test_more_poses_of_a_person_leave_the_first_as_it_is(unpacked, tmp_path, without_makehuman):
+    one = cache.Job(unpacked, tmp_path / "one", 2, False, 96, maps_only=True)
+    three = replace(one, out=tmp_path / "three", poses=3)
+    assert (sum(cache.run(one, range(5, 6))), sum(cache.run(three, range(5, 6)))) == (2, 6)
+    first, all_of_them = samples(one.out), samples(three.out)
+    assert all(alike(sample, all_of_them[name]) for name, sample in first.items())
+    joints = [all_of_them[f"0000005_{k}.npz"]["joints"] for k in range(6)]
+    assert min(np.abs(a - b).max() for k, a in enumerate(joints) for b in joints[:k]) > 0.02
+
+
 def test_a_stored_sample_says_what_was_measured(unpacked, tmp_path, without_makehuman):
-    (placed, rng), _ = cache.random_placed(0, unpacked)
+    (placed, rng), _ = next(cache.random_placed(0, unpacked))
     stored = cache.make_sample(placed, rng)
     np.savez(tmp_path / "sample.npz", **stored)
     sample = cache.load_sample(tmp_path / "sample.npz")

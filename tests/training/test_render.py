@@ -5,6 +5,7 @@ import pytest
 import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.spatial.transform import Rotation
 
 from training.cache import signed_distance, surface_centre
 from training.light import Environment, disc_lamp, shade
@@ -59,6 +60,27 @@ def test_cut_out_cards_let_rays_through(sphere):
     hits = scene.cast(np.array([[0, 0, 3.0], [0.9, 0.9, 3.0]]), np.array([[0, 0, -1.0], [0, 0, -1.0]]))
     assert hits.hit.tolist() == [True, False]
     assert hits.position[0, 2] == pytest.approx(RADIUS, abs=2e-3)
+
+
+def test_a_moved_scene_answers_like_one_made_there():
+    """Twice moved: positions, normals, sides and shadows are those of a scene that is built where it went."""
+    mesh = trimesh.creation.box([0.4, 1.2, 0.3]).subdivide().subdivide()
+    faces, uv, grey = np.asarray(mesh.faces, np.int32), np.zeros((1, 2), np.float32), np.full((2, 2, 4), 128, np.uint8)
+    rest = (faces, uv, np.zeros_like(faces), np.zeros(len(faces), int), (grey,))
+    scene, vertices = Scene(mesh.vertices, *rest), np.asarray(mesh.vertices)
+    for turn, scale in (([10, 40, -20], 0.7), ([-60, 5, 120], 1.9)):
+        vertices = vertices @ Rotation.from_euler("xyz", turn, degrees=True).as_matrix().T * scale + [0.1, -0.2, 0.3]
+        scene = scene.moved(vertices)
+    built = Scene(vertices, *rest)
+    plane, direction = pixel_rays(96, 4.0, (0, 0, 96, 96))
+    rays = plane - direction * 3, direction
+    moved, wanted = scene.cast(*rays), built.cast(*rays)
+    both = moved.hit & wanted.hit & (moved.face == wanted.face)
+    assert both.sum() > 0.99 * np.count_nonzero(moved.hit | wanted.hit) > 1000
+    for name in ("position", "normal"):
+        np.testing.assert_allclose(getattr(moved, name)[both], getattr(wanted, name)[both], atol=2e-4)
+    assert (scene.occluded(*rays) == built.occluded(*rays)).mean() > 0.999
+    np.testing.assert_allclose(scene.face_normals, built.face_normals, atol=1e-6)
 
 
 def test_in_the_open_half_the_sky_is_seen(sphere):
