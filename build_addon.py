@@ -29,6 +29,12 @@ ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "phorhum_blender"
 SUFFIXES = {".py", ".safetensors", ".md", ".json"}
 WEIGHTS = ("weights/phorhum.safetensors", "weights/detector.safetensors")
+# where Blender unpacks an extension's wheels on Windows, for the longest name that a local account can have there
+WINDOWS_PACKAGES = (
+    f"C:\\Users\\{'n' * 20}\\AppData\\Roaming\\Blender Foundation\\Blender\\5.2\\extensions\\.local\\lib\\"
+    "python3.13\\site-packages\\"
+)
+WINDOWS_LIMIT = 259  # characters of a path, as programs of Windows see it unless the user allows longer ones
 
 
 class BuildError(Exception):
@@ -106,6 +112,8 @@ def download_wheels(platform: str, python: str, cache: Path) -> list[Path]:
             raise BuildError(f"pip found no wheel of {pin.name}{pin.specifier} for {platform}, Python {python}.")
         wheels.append(wheel)
     _refuse_cuda(wheels, platform)
+    if platform == "windows-x64":
+        _refuse_long_paths(wheels)
     return sorted(wheels, key=lambda path: path.name)
 
 
@@ -126,6 +134,21 @@ def _refuse_cuda(wheels: list[Path], platform: str) -> None:
                 f"{wheel.name} is a CUDA build that needs gigabytes of other wheels: "
                 "delete it and set PIP_EXTRA_INDEX_URL to PyTorch's index of CPU wheels."
             )
+
+
+def longest_path(wheel: Path) -> str:
+    """The longest name of a file in ``wheel`` as it lies once installed, relative to the folder of packages."""
+    with zipfile.ZipFile(wheel) as archive:
+        names = (re.sub(r"^[^/]+\.data/(purelib|platlib)/", "", name) for name in archive.namelist())
+        return max(names, key=len, default="")
+
+
+def _refuse_long_paths(wheels: list[Path]) -> None:
+    for wheel in wheels:
+        inside = longest_path(wheel)
+        length = len(WINDOWS_PACKAGES) + len(inside)
+        if length > WINDOWS_LIMIT:
+            raise BuildError(f"{wheel.name} holds {inside}, a path of {length} characters; Windows ends at 259.")
 
 
 def manifest_text(additions: dict[str, str | list[str]]) -> str:

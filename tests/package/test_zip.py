@@ -29,18 +29,19 @@ def check_zip(repo_root: Path):
     return module
 
 
-def _fake_wheels(folder: Path, names: list[str]) -> Path:
-    """A wheel cache for linux-x64 and Python 3.11 with an empty wheel of each name."""
-    target = folder / "linux-x64-py311"
-    target.mkdir(parents=True)
+def _fake_wheels(folder: Path, names: list[str], target: str = "linux-x64-py311", file: str = "") -> Path:
+    """A wheel cache for ``target`` with a wheel of each name that holds ``file``, or one small module."""
+    (folder / target).mkdir(parents=True)
     for name in names:
-        with zipfile.ZipFile(target / name, "w") as wheel:
-            wheel.writestr(f"{name.partition('-')[0]}.py", "")
+        with zipfile.ZipFile(folder / target / name, "w") as wheel:
+            wheel.writestr(file or f"{name.partition('-')[0]}.py", "")
     return folder
 
 
-def _wheel_names(torch: str = "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl") -> list[str]:
-    pins = [pin for pin in build_addon.vendor_requirements("linux-x64", "3.11") if pin.name != "torch"]
+def _wheel_names(
+    torch: str = "torch-2.13.0+cpu-cp311-cp311-manylinux_2_28_x86_64.whl", platform: str = "linux-x64"
+) -> list[str]:
+    pins = [pin for pin in build_addon.vendor_requirements(platform, "3.11") if pin.name != "torch"]
     plain = [f"{pin.name.replace('-', '_')}-{str(pin.specifier)[2:]}-py3-none-any.whl" for pin in pins]
     return [torch, *plain]
 
@@ -85,6 +86,17 @@ def test_a_cuda_build_of_torch_is_refused(tmp_path: Path) -> None:
     cache = _fake_wheels(tmp_path / "wheels", _wheel_names("torch-2.13.0-cp311-cp311-manylinux_2_28_x86_64.whl"))
     with pytest.raises(build_addon.BuildError, match="CUDA"):
         build_addon.build("linux-x64", "3.11", False, tmp_path, cache)
+
+
+@pytest.mark.parametrize("file", ["a" * 135, f"torch-2.12.1.data/purelib/{'a' * 135}"])
+def test_paths_fit_into_windows(tmp_path: Path, file: str) -> None:
+    """124 characters lead to the packages of a user whose name is as long as Windows allows."""
+    names = _wheel_names("torch-2.12.1-cp311-cp311-win_amd64.whl", "windows-x64")
+    cache = _fake_wheels(tmp_path / "fits", names, "windows-x64-py311", file)
+    assert len(build_addon.download_wheels("windows-x64", "3.11", cache)) == len(names)
+    cache = _fake_wheels(tmp_path / "long", names, "windows-x64-py311", f"{file}a")
+    with pytest.raises(build_addon.BuildError, match="260 characters"):
+        build_addon.download_wheels("windows-x64", "3.11", cache)
 
 
 def test_missing_weights_stop_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
