@@ -20,7 +20,7 @@ from .scene.person import find_person, has_joints
 from .scene.remesh import QUAD, VOXEL, remesh
 from .scene.rig import add_rig, rig_of
 from .scene.texture import bake_texture
-from .translations import translate, words
+from .translations import CONTEXT, translate, words
 
 
 def active_person(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -48,6 +48,7 @@ def _image_size() -> Any:
     """Annotation of an operator that bakes an image."""
     return EnumProperty(
         name="Size",
+        translation_context=CONTEXT,
         description="Width and height of the image",
         items=[(str(n), f"{n} px", f"{n} x {n} pixels") for n in (1024, 2048, 4096)],
         default="2048",
@@ -93,6 +94,7 @@ class PHORHUM_OT_show(_OnPerson, bpy.types.Operator):
 
     look: EnumProperty(
         name="Look",
+        translation_context=CONTEXT,
         description="What of the person's colours is shown",
         items=[
             (LOOKS[0], "Albedo", "The person's own colour, lit by the scene"),
@@ -180,6 +182,7 @@ class PHORHUM_OT_decimate(_OnPerson, bpy.types.Operator):
 
     triangles: IntProperty(
         name="Triangles",
+        translation_context=CONTEXT,
         description="About how many triangles to keep; as many as there are takes the modifier away",
         default=20000,
         min=100,
@@ -203,15 +206,25 @@ class PHORHUM_OT_remesh(_OnPerson, bpy.types.Operator):
 
     kind: EnumProperty(
         name="Kind",
+        translation_context=CONTEXT,
         description="What the new surface is made of",
         items=[
             (QUAD, "Quads", "Quads that follow the shape; takes some seconds"),
             (VOXEL, "Voxels", "Squares of one size; quick, and closes every gap"),
         ],
     )
-    quads: IntProperty(name="Quads", description="About how many", default=10000, min=500, soft_max=50000)
+    quads: IntProperty(
+        name="Quads", translation_context=CONTEXT, description="About how many", default=10000, min=500, soft_max=50000
+    )
     voxel: FloatProperty(
-        name="Voxel", description="Edge of a voxel", default=0.01, min=0.002, max=0.1, unit="LENGTH", precision=4
+        name="Voxel",
+        translation_context=CONTEXT,
+        description="Edge of a voxel",
+        default=0.01,
+        min=0.002,
+        max=0.1,
+        unit="LENGTH",
+        precision=4,
     )
 
     def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
@@ -258,7 +271,10 @@ class PHORHUM_OT_export_person(_OnPerson, bpy.types.Operator):
     bl_label = "Export Person"
 
     filepath: StringProperty(
-        name="File", description=f"Its name ends in one of {', '.join(EXPORTERS)}", subtype="FILE_PATH"
+        name="File",
+        translation_context=CONTEXT,
+        description=f"Its name ends in one of {', '.join(EXPORTERS)}",
+        subtype="FILE_PATH",
     )
     filter_glob: StringProperty(default=";".join(f"*{suffix}" for suffix in EXPORTERS), options={"HIDDEN"})
 

@@ -26,7 +26,7 @@ from .preferences import machine
 from .properties import absolute, look_options, options
 from .scene.build import Built, build, hide_reconstruction, stored_request
 from .side_by_side import stand_beside
-from .translations import translate, words
+from .translations import CONTEXT, translate, words
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
@@ -90,7 +90,11 @@ class PHORHUM_OT_reconstruct(_Reconstruction, bpy.types.Operator):
 
     __annotations__ = {
         "filepath": StringProperty(
-            name="Photo", description="Photo of a person", subtype="FILE_PATH", options={"SKIP_SAVE"} | RELATIVE_PATH
+            name="Photo",
+            translation_context=CONTEXT,
+            description="Photo of a person",
+            subtype="FILE_PATH",
+            options={"SKIP_SAVE"} | RELATIVE_PATH,
         ),
         **options(),
     }
@@ -176,7 +180,12 @@ class PHORHUM_OT_reconstruct_again(_Reconstruction, bpy.types.Operator):
     bl_options = {"UNDO"}
 
     resolution: IntProperty(
-        name="Resolution", description="Another resolution than the stored one; 0 keeps it", default=0, min=0, max=1024
+        name="Resolution",
+        translation_context=CONTEXT,
+        description="Another resolution than the stored one; 0 keeps it",
+        default=0,
+        min=0,
+        max=1024,
     )
 
     @classmethod
@@ -282,7 +291,13 @@ class PHORHUM_OT_choose_person(bpy.types.Operator):
     bl_label = "Choose Person"
     bl_options = {"UNDO", "INTERNAL"}
 
-    person: IntProperty(name="Person", description="Number of the person, 0 is the largest", default=0, min=0)
+    person: IntProperty(
+        name="Person",
+        translation_context=CONTEXT,
+        description="Number of the person, 0 is the largest",
+        default=0,
+        min=0,
+    )
 
     def execute(self, context: bpy.types.Context) -> set[str]:
         settings = context.scene.phorhum

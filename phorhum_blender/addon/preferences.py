@@ -11,7 +11,7 @@ from ..engine.bugs import mask_private
 from . import engine_process, measured
 from .download import YOLO_DETECTOR
 from .package import PACKAGE, user_folder
-from .translations import words
+from .translations import CONTEXT, words
 
 # kept here, as Blender does not keep the words of a list that is made anew; the numbers are what it stores
 _DEVICES = {
@@ -40,14 +40,21 @@ class PHORHUM_AP_preferences(bpy.types.AddonPreferences):
 
     device: EnumProperty(
         name="Device",
+        translation_context=CONTEXT,
         description="What computes the reconstruction; Find Devices lists what this machine has",
         items=_device_items,
     )
     threads: IntProperty(
-        name="Threads", description="Processor threads to use; 0 takes all there are", default=0, min=0, max=256
+        name="Threads",
+        translation_context=CONTEXT,
+        description="Processor threads to use; 0 takes all there are",
+        default=0,
+        min=0,
+        max=256,
     )
     detector: StringProperty(
         name="Detector",
+        translation_context=CONTEXT,
         description="Weights of another person detector (ultralytics segmentation model); empty uses the built-in one",
         subtype="FILE_PATH",
     )

@@ -8,6 +8,7 @@ import bpy
 from bpy.props import BoolProperty, EnumProperty, FloatProperty, FloatVectorProperty, IntProperty, StringProperty
 
 from .compat import RELATIVE_PATH
+from .translations import CONTEXT
 
 QUALITIES = {"DRAFT": 128, "STANDARD": 256, "HIGH": 384}  # name -> resolution
 _OTHER_QUALITY = len(QUALITIES)
@@ -18,6 +19,7 @@ def look_options() -> dict[str, object]:
     return {
         "resolution": IntProperty(
             name="Resolution",
+            translation_context=CONTEXT,
             description="Cells along the longest side of the person's box: more shows finer detail and takes longer",
             default=QUALITIES["STANDARD"],
             min=32,
@@ -27,6 +29,7 @@ def look_options() -> dict[str, object]:
         ),
         "height": FloatProperty(
             name="Height",
+            translation_context=CONTEXT,
             description="Height of the person, which sets the scale of the result",
             default=1.70,
             min=0.1,
@@ -37,6 +40,7 @@ def look_options() -> dict[str, object]:
         ),
         "photo_detail": BoolProperty(
             name="Photo Detail",
+            translation_context=CONTEXT,
             description="Give the visible side the fine colour of the photo itself",
             default=True,
         ),
@@ -48,6 +52,7 @@ def person_options() -> dict[str, object]:
     return {
         "person": IntProperty(
             name="Person",
+            translation_context=CONTEXT,
             description="Which of several people in the photo: 0 is the largest, 1 the next, and so on",
             default=0,
             min=0,
@@ -55,6 +60,7 @@ def person_options() -> dict[str, object]:
         ),
         "box": FloatVectorProperty(
             name="Box",
+            translation_context=CONTEXT,
             description="Left, top, right, bottom of the person in pixels of the upright photo; all 0: search",
             size=4,
             min=0.0,
@@ -62,11 +68,13 @@ def person_options() -> dict[str, object]:
         ),
         "whole_frame": BoolProperty(
             name="Whole Frame",
+            translation_context=CONTEXT,
             description="Take the whole photo as the person's box instead of searching for a person",
             default=False,
         ),
         "mask": StringProperty(
             name="Mask",
+            translation_context=CONTEXT,
             description="Picture of the photo's size, white where the person is, instead of searching; may be empty",
             subtype="FILE_PATH",
             options=RELATIVE_PATH,
@@ -79,12 +87,14 @@ def back_options() -> dict[str, object]:
     return {
         "back_photo": StringProperty(
             name="Back Photo",
+            translation_context=CONTEXT,
             description="Second photo of the same person, from behind, which gives the back its colours; may be empty",
             subtype="FILE_PATH",
             options=RELATIVE_PATH,
         ),
         "back_person": IntProperty(
             name="Back Person",
+            translation_context=CONTEXT,
             description="Which of several people in the back photo: 0 is the largest, 1 the next, and so on",
             default=0,
             min=0,
@@ -120,6 +130,7 @@ class PHORHUM_PG_settings(bpy.types.PropertyGroup):
     __annotations__ = {
         "photo": StringProperty(
             name="Photo",
+            translation_context=CONTEXT,
             description="Photo of a person; left empty, the button asks for one",
             subtype="FILE_PATH",
             options=RELATIVE_PATH,
@@ -127,6 +138,7 @@ class PHORHUM_PG_settings(bpy.types.PropertyGroup):
         ),
         "quality": EnumProperty(
             name="Quality",
+            translation_context=CONTEXT,
             description="How fine the surface and its colours are",
             items=[
                 ("DRAFT", "Draft", "128 cells: to see whether the photo works"),

@@ -15,11 +15,13 @@ import bpy
 from .german import GERMAN
 from .package import PACKAGE
 
-CONTEXTS = ("*", "Operator")  # Blender looks up the labels of operators in a context of their own
+CONTEXT = "PHORHUM"  # where Blender has words of its own, they are others: for it "Height" is not a person's
+# the labels of operators are looked up in a context of theirs, tooltips and what names no context in the first
+_CONTEXTS = ("*", "Operator", CONTEXT)
 
 
 def register() -> None:
-    german = {(context, english): text for english, text in GERMAN.items() for context in CONTEXTS}
+    german = {(context, english): text for english, text in GERMAN.items() for context in _CONTEXTS}
     bpy.app.translations.register(PACKAGE, {"de": german})
 
 
@@ -29,7 +31,7 @@ def unregister() -> None:
 
 def words(english: str) -> str:
     """``english`` in the language of Blender's interface."""
-    return bpy.app.translations.pgettext_iface(english)
+    return bpy.app.translations.pgettext_iface(english, CONTEXT)
 
 
 def translate(text: str, lookup: Callable[[str], str] = words) -> str:

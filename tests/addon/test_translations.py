@@ -129,7 +129,7 @@ def german(english):
 @pytest.mark.parametrize(
     ("english", "expected"),
     [
-        ("Encoding", "Foto wird verschlüsselt"),
+        ("Encoding", "Foto wird ausgewertet"),
         ("There is no photo at /a b/c.jpg.", "Es gibt kein Foto unter /a b/c.jpg."),
         (
             "There is no photo at /a. b/c.jpg. Choose an image file.",
@@ -155,10 +155,24 @@ def test_without_a_translation_a_sentence_stays():
     assert translate("There is no photo at x. Choose an image file.") == "There is no photo at x. Choose an image file."
 
 
-def test_blender_gets_the_words_in_both_contexts(monkeypatch):
+def test_properties_are_looked_up_in_our_context(blender):
+    """Blender has German words for some of their names, which mean something else."""
+    for cls in registration.CLASSES:
+        if issubclass(cls, bpy.types.Operator):
+            rna = getattr(bpy.ops.phorhum, cls.bl_idname.partition(".")[2]).get_rna_type()
+        elif issubclass(cls, bpy.types.AddonPreferences | bpy.types.PropertyGroup):
+            rna = cls.bl_rna
+        else:
+            continue
+        for prop in (rna.properties[name] for name in cls.__annotations__):
+            assert prop.is_hidden or prop.translation_context == translations.CONTEXT, (cls, prop)
+
+
+def test_blender_gets_the_words_in_every_context(monkeypatch):
     told = {}
     translator = SimpleNamespace(register=lambda package, table: told.update({package: table}))
     monkeypatch.setattr(translations, "bpy", SimpleNamespace(app=SimpleNamespace(translations=translator)))
     translations.register()
     (table,) = told.values()
-    assert table["de"][("Operator", "Cancel")] == table["de"][("*", "Cancel")] == "Abbrechen"
+    told = [table["de"][(context, "Height")] for context in ("*", "Operator", translations.CONTEXT)]
+    assert told == ["Größe"] * 3
