@@ -155,6 +155,23 @@ def test_a_raised_arm_follows_and_the_rest_stays(blender, arms, reach):
     assert np.percentile(ratio, 99.5) < 2 and ratio.max() < 4
 
 
+def test_an_action_is_played(person):
+    rig = add_rig(bpy.context, person)
+    rest = shown(person)
+    for frame, degrees in ((1, 0), (11, 60)):
+        turn(rig, "upper_arm.L", degrees)
+        rig.pose.bones["upper_arm.L"].keyframe_insert("rotation_euler", frame=frame)
+    raised = shown(person)
+    frames = {}
+    for frame in (1, 6, 11):
+        bpy.context.scene.frame_set(frame)
+        frames[frame] = shown(person)
+    assert np.abs(frames[1] - rest).max() < 1e-5 and np.abs(frames[11] - raised).max() < 1e-5
+    hand = nearest_bones(person) == "hand.L"
+    ways = [np.linalg.norm(frames[frame] - rest, axis=1)[hand].min() for frame in (6, 11)]
+    assert 0.1 < ways[0] < ways[1]
+
+
 def test_an_arm_grown_to_the_hip_lets_go_of_the_rest(blender):
     """Where the surface itself joins hand and hip nothing can be right, but the other side and the head stay."""
     person = make("touching")
