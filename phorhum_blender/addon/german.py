@@ -170,6 +170,11 @@ GERMAN: dict[str, str] = {
     ),
     "Own files: {}": "Eigene Dateien: {}",
     "Open Folder": "Ordner öffnen",
+    "Clear Cache": "Cache leeren",
+    "Forget the measured times, and delete painted masks that the open file does not use": (
+        "Die gemessenen Zeiten vergessen und gemalte Masken löschen, die die offene Datei nicht braucht"
+    ),
+    "Masks deleted: {} ({} MB)": "Gelöschte Masken: {} ({} MB)",
     "Open Log": "Protokoll öffnen",
     "Copy Log": "Protokoll kopieren",
     "Copy the end of the engine's log, with private paths masked": (
@@ -341,6 +346,7 @@ GERMAN: dict[str, str] = {
         "Das Laden wurde angehalten: {} ist keine vertraute https-Adresse."
     ),
     # errors: files
+    "Can't delete {}: {}.": "{} kann nicht gelöscht werden: {}.",
     "Can't read {}: {}.": "{} kann nicht gelesen werden: {}.",
     "{} is not a result file, or it is damaged.": "{} ist keine Ergebnisdatei, oder sie ist beschädigt.",
     "{} is of version {}, not {}.": "{} hat die Version {}, nicht {}.",

@@ -17,6 +17,7 @@ from . import compat
 from .image_editor import show_all
 from .package import user_folder
 from .properties import absolute
+from .scene.build import stored_request
 from .scene.created import Created
 from .scene.upright import load_upright
 
@@ -90,6 +91,24 @@ def _show_all(name: str) -> None:
                 show_all(bpy.context, window, area)
 
 
+def delete_unused() -> tuple[int, int]:
+    """Deletes the masks that were painted and that nothing in the open file names. Returns how many files it deleted,
+    and their bytes. Raises ``UserError`` where one can't be deleted."""
+    requests = filter(None, map(stored_request, bpy.data.objects))
+    named = {absolute(scene.phorhum.mask) for scene in bpy.data.scenes} | {request.mask for request in requests}
+    count = size = 0
+    for path in Path(user_folder("masks")).glob(_name("*", "*")):
+        if str(path) in named:
+            continue
+        bytes_of_it = path.stat().st_size
+        try:
+            path.unlink()
+        except OSError as error:  # Windows keeps files that are open
+            raise UserError(f"Can't delete {path}: {error.strerror}.") from error
+        count, size = count + 1, size + bytes_of_it
+    return count, size
+
+
 def draw_photo() -> None:
     """Draws the photo in the place of its mask, dimmed where the mask is black, in the Image Editor being drawn."""
     image = bpy.context.space_data.image
@@ -128,9 +147,13 @@ def _free_path(path: str) -> str:
     stem, number = Path(path).stem.rpartition(" mask ")[0] or Path(path).stem, 1
     folder = user_folder("masks")
     os.makedirs(folder, exist_ok=True)
-    while os.path.exists(made := os.path.join(folder, f"{stem} mask {number}.png")):
+    while os.path.exists(made := os.path.join(folder, _name(stem, number))):
         number += 1
     return made
+
+
+def _name(stem: str, number: object) -> str:
+    return f"{stem} mask {number}.png"
 
 
 def _written(mask: np.ndarray, path: str) -> str:

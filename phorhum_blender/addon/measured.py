@@ -96,6 +96,10 @@ def remember_run(run: Run) -> None:
     _keep(Knowledge(knowledge().devices, (*knowledge().runs, run)[-KEPT_RUNS:]))
 
 
+def forget_runs() -> None:
+    _keep(Knowledge(knowledge().devices))
+
+
 def _path() -> Path:
     return Path(user_folder("measured"), "machine.json")
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import bpy
 
 from ..worker.client import Job
-from . import diagnosis, engine_process, measured
+from . import diagnosis, engine_process, masks, measured
 from .download import YOLO_DETECTOR, DownloadTask
-from .job import JobOperator, status
+from .job import JobOperator, sentence_of, status
 from .package import PACKAGE, user_folder
 from .polls import allowed
 from .translations import words
@@ -90,6 +90,31 @@ class PHORHUM_OT_free_memory(bpy.types.Operator):
         return {"FINISHED"}
 
 
+class PHORHUM_OT_clear_cache(bpy.types.Operator):
+    """Forget the measured times, and delete painted masks that the open file does not use"""
+
+    bl_idname = "phorhum.clear_cache"
+    bl_label = "Clear Cache"
+    bl_options = {"INTERNAL"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return allowed(cls, words("A job is running; cancel it first") if status.task else "")
+
+    def invoke(self, context: bpy.types.Context, event: bpy.types.Event) -> set[str]:
+        return context.window_manager.invoke_confirm(self, event)  # masks of people in other files go too
+
+    def execute(self, context: bpy.types.Context) -> set[str]:
+        measured.forget_runs()
+        try:
+            count, size = masks.delete_unused()
+        except Exception as error:
+            self.report({"ERROR"}, sentence_of(error))
+            return {"CANCELLED"}
+        self.report({"INFO"}, words("Masks deleted: {} ({} MB)").format(count, f"{size / 1e6:.1f}"))
+        return {"FINISHED"}
+
+
 class PHORHUM_OT_copy_log(bpy.types.Operator):
     """Copy the end of the engine's log, with private paths masked"""
 
@@ -124,6 +149,7 @@ CLASSES = (
     PHORHUM_OT_download_detector,
     PHORHUM_OT_find_devices,
     PHORHUM_OT_free_memory,
+    PHORHUM_OT_clear_cache,
     PHORHUM_OT_copy_log,
     PHORHUM_OT_copy_diagnosis,
 )

@@ -92,6 +92,8 @@ def _draw_files(box: bpy.types.UILayout) -> None:
     box.label(text=words("Own files: {}").format(mask_private(folder)))
     row = box.row()
     row.operator("wm.path_open", text="Open Folder", icon="FILE_FOLDER").filepath = folder
+    row.operator("phorhum.clear_cache", icon="TRASH")
+    row = box.row()
     row.operator("wm.path_open", text="Open Log", icon="TEXT").filepath = engine_process.log_path()
     row.operator("phorhum.copy_log", icon="COPYDOWN")
     row.operator("phorhum.copy_diagnosis", icon="COPYDOWN")

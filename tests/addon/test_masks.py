@@ -9,7 +9,7 @@ import pytest
 
 bpy = pytest.importorskip("bpy")
 
-from phorhum_blender.addon import masks  # noqa: E402
+from phorhum_blender.addon import masks, measured  # noqa: E402
 from phorhum_blender.addon.masks import PHOTO_KEY, mask_image, settled  # noqa: E402
 from phorhum_blender.engine.contracts import Request  # noqa: E402
 from tests.addon.conftest import FakeJob  # noqa: E402
@@ -102,3 +102,24 @@ def test_a_photo_that_blender_cannot_read_is_said_to_be_one(client, tmp_path):
 def test_a_mask_without_a_photo_cannot_be_painted(client):
     with pytest.raises(RuntimeError, match="Choose a photo first"):
         bpy.ops.phorhum.paint_mask()
+
+
+def test_clearing_the_cache_keeps_the_masks_that_the_file_uses(client, photo, image, folder):
+    """One mask stands in the panel, one made a person, one is named by nothing; a file of the user's is no mask."""
+    bpy.ops.phorhum.reconstruct(filepath=photo, mask=str(folder / "jo smith mask 1.png"))
+    paint(image)
+    bpy.context.scene.phorhum.mask = settled(bpy.context.scene.phorhum.mask)
+    for name in ("ann mask 1.png", "ann.png"):
+        (folder / name).write_bytes(b"x" * 1000)
+    assert len(measured.knowledge().runs) == 1
+    assert masks.delete_unused() == (1, 1000)
+    (folder / "ann mask 1.png").touch()
+    assert bpy.ops.phorhum.clear_cache() == {"FINISHED"}
+    assert sorted(path.name for path in folder.iterdir()) == ["ann.png", "jo smith mask 1.png", "jo smith mask 2.png"]
+    assert measured.knowledge().runs == () and measured.knowledge().devices == ("cpu",)
+
+
+def test_a_mask_that_cannot_be_deleted_is_told(blender, folder):
+    (folder / "ann mask 1.png").mkdir(parents=True)
+    with pytest.raises(RuntimeError, match="Can't delete"):
+        bpy.ops.phorhum.clear_cache()

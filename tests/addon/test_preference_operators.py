@@ -62,9 +62,8 @@ def test_the_preferences_draw(blender):
     PHORHUM_AP_preferences.draw(values, bpy.context)
     assert layout.properties == ["device", "threads", "detector"]
     names = [button.name for button in layout.operators]
-    assert {"phorhum.download_detector", "phorhum.free_memory", "phorhum.copy_log", "phorhum.copy_diagnosis"} <= set(
-        names
-    )
+    own = ("download_detector", "free_memory", "clear_cache", "copy_log", "copy_diagnosis")
+    assert {f"phorhum.{name}" for name in own} <= set(names)
     assert any("AGPL-3.0" in text and "github.com" in text for text in layout.texts)
     assert "The engine is not running" in layout.texts
     assert any("CC0-1.0" in text and "GPL-3.0-or-later" in text for text in layout.texts)
