@@ -2,9 +2,9 @@
 
     python -m training.recipe --assets ../shared/assets --out RUN --minutes 240
 
-It goes on where it was when it was killed. RUN gets ``samples/`` and ``held_out/`` (see ``training.cache``), the files
-of ``training.train``, and at last ``weights.safetensors`` of all stages. ``--minutes`` are those of learning; the
-samples of 2,000 people take about 15 more on a core.
+It goes on where it was when it was killed. RUN gets ``maps/``, ``samples/`` and ``held_out/`` (see ``training.cache``),
+the files of ``training.train``, and at last ``weights.safetensors`` of all stages. ``--minutes`` are those of learning;
+the samples of 2,000 people take about 30 more on two cores.
 """
 
 from __future__ import annotations
@@ -19,21 +19,26 @@ from training import cache, train
 
 HELD_OUT_SEED = 900_000  # of the first held-out person
 HELD_OUT_PEOPLE = 30
+MAPS_SEED = 1_000_000  # of the first person for G alone, so that they are others
+MAPS_SIZE, MAPS_POSES = 96, 5  # pixels; of each person, two views each
+MAPS_PEOPLE = 2  # for each person whose field is learned, too
 
 
 @dataclass(frozen=True)
 class Stage:
     name: str
     share: float  # of the minutes
+    samples: str  # folder
     arguments: str  # of training.train
 
 
-# Small photos and G alone first: what limbs do in depth is the hard part, and it is learned from many cheap pictures.
+# Small photos and G alone first: what limbs do in depth is the hard part, and it is learned from many cheap pictures of
+# many people in many poses, which G would learn by heart if they were few.
 STAGES = (
-    Stage("maps64", 0.10, "--maps-only --size 64 --batch 32 --lr 3e-3 --last-rate 0.4"),
-    Stage("maps96", 0.40, "--maps-only --size 96 --batch 32 --lr 3e-3 --last-rate 0.3"),
-    Stage("all128", 0.25, "--no-patches --size 128 --batch 32 --lr 2e-3 --last-rate 0.4"),
-    Stage("all192", 0.25, "--no-patches --size 192 --batch 16 --lr 1e-3"),
+    Stage("maps64", 0.10, "maps", "--maps-only --size 64 --batch 32 --lr 3e-3 --last-rate 0.4"),
+    Stage("maps96", 0.40, "maps", "--maps-only --size 96 --batch 32 --lr 3e-3 --last-rate 0.3"),
+    Stage("all128", 0.25, "samples", "--no-patches --size 128 --batch 32 --lr 2e-3 --last-rate 0.4"),
+    Stage("all192", 0.25, "samples", "--no-patches --size 192 --batch 16 --lr 1e-3"),
 )
 
 
@@ -41,6 +46,11 @@ def make_samples(assets: Path, out: Path, people: int, workers: int) -> None:
     """Samples of training and of held-out people that are not there yet."""
     jobs = (
         (cache.Job(assets, out / "held_out", cache.VIEWS, held_out=True), HELD_OUT_SEED, HELD_OUT_PEOPLE),
+        (
+            cache.Job(assets, out / "maps", cache.VIEWS, False, MAPS_SIZE, MAPS_POSES, maps_only=True),
+            MAPS_SEED,
+            people * MAPS_PEOPLE,
+        ),
         (cache.Job(assets, out / "samples", cache.VIEWS, held_out=False), 0, people),
     )
     for job, first, count in jobs:
@@ -69,15 +79,16 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--assets", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True, help="folder of samples, checkpoint, log and weights")
     parser.add_argument("--minutes", type=float, required=True, help="of learning, of all stages together")
-    parser.add_argument("--people", type=int, default=2000, help="to train on, two samples each")
+    parser.add_argument("--people", type=int, default=2000, help="to train on; twice as many others for G alone")
     parser.add_argument("--workers", type=int, default=1, help="processes that make samples, then photos")
     args, passed_on = parser.parse_known_args(arguments)
     make_samples(args.assets, args.out, args.people, max(args.workers, 1))
-    common = ["--cache", str(args.out / "samples"), "--held-out", str(args.out / "held_out")]
-    common += ["--assets", str(args.assets), "--out", str(args.out), "--workers", str(args.workers), *passed_on]
+    common = ["--held-out", str(args.out / "held_out"), "--assets", str(args.assets), "--out", str(args.out)]
+    common += ["--workers", str(args.workers), *passed_on]
     for stage in stages_to_do(args.out):
         minutes = str(args.minutes * stage.share)
-        train.main([*common, "--stage", stage.name, "--minutes", minutes, *stage.arguments.split()])
+        samples = str(args.out / stage.samples)
+        train.main([*common, "--cache", samples, "--stage", stage.name, "--minutes", minutes, *stage.arguments.split()])
     print(args.out / "weights.safetensors")
 
 

@@ -21,14 +21,18 @@ def test_shares_of_the_stages_make_the_whole():
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A folder whose samples are there already, of stages that take some steps each."""
-    monkeypatch.setattr(recipe, "STAGES", (Stage("maps", 0.5, SMALL + "2 --maps-only"), Stage("all", 0.5, SMALL + "1")))
+    stages = Stage("maps", 0.5, "maps", SMALL + "2 --maps-only"), Stage("all", 0.5, "samples", SMALL + "1")
+    monkeypatch.setattr(recipe, "STAGES", stages)
     monkeypatch.setattr(recipe.cache, "VIEWS", 1)
-    monkeypatch.setattr(recipe, "HELD_OUT_PEOPLE", 1)
+    for name in ("HELD_OUT_PEOPLE", "MAPS_POSES"):
+        monkeypatch.setattr(recipe, name, 1)
     out = tmp_path / "run"
     out.mkdir()
     write_samples(out / "samples", 2)
-    write_samples(out / "held_out", 1)
-    (out / "held_out" / "0000000_0.npz").rename(out / "held_out" / f"{recipe.HELD_OUT_SEED:07d}_0.npz")
+    for folder, count, first in (("held_out", 1, recipe.HELD_OUT_SEED), ("maps", 4, recipe.MAPS_SEED)):
+        write_samples(out / folder, count)
+        for number in range(count):
+            (out / folder / f"{number:07d}_0.npz").rename(out / folder / f"{first + number:07d}_0.npz")
     return out
 
 
