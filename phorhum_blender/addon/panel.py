@@ -49,11 +49,35 @@ class PHORHUM_PT_main(bpy.types.Panel):
             row.operator("phorhum.paint_mask", icon="BRUSH_DATA")
         others = [name for name in (*look_options(), *back_options()) if name != "height"]
         _draw_section(column, settings, "options", words("Options"), others)
-        if status.task:
-            _draw_running(layout)
-        else:
+        if not status.task:
             _draw_button(layout, settings)
         _draw_last(layout, context)
+
+
+class PHORHUM_PT_running(bpy.types.Panel):
+    """The job that runs. A panel of its own: within one, Blender goes on to draw a bar that the mouse is over in place
+    of the next text, the result's line."""
+
+    bl_idname = "PHORHUM_PT_running"
+    bl_parent_id = PHORHUM_PT_main.bl_idname
+    bl_label = "PHORHUM"
+    bl_space_type = "VIEW_3D"
+    bl_region_type = "UI"
+    bl_category = "PHORHUM"
+    bl_options = {"HIDE_HEADER"}
+
+    @classmethod
+    def poll(cls, context: bpy.types.Context) -> bool:
+        return status.task is not None
+
+    def draw(self, context: bpy.types.Context) -> None:
+        layout = self.layout
+        if status.look:
+            layout.template_icon(icon_value=thumbnails.icon(LOOK), scale=LOOK_SCALE)
+        layout.progress(factor=status.fraction, text=status.progress_line())
+        row = layout.row()
+        row.scale_y = 1.4
+        row.operator("phorhum.cancel", icon="CANCEL")
 
 
 def _draw_photo(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) -> None:
@@ -117,15 +141,6 @@ def _draw_button(layout: bpy.types.UILayout, settings: bpy.types.PropertyGroup) 
         setattr(button, name, getattr(settings, name))
 
 
-def _draw_running(layout: bpy.types.UILayout) -> None:
-    if status.look:
-        layout.template_icon(icon_value=thumbnails.icon(LOOK), scale=LOOK_SCALE)
-    layout.progress(factor=status.fraction, text=status.progress_line())
-    row = layout.row()
-    row.scale_y = 1.4
-    row.operator("phorhum.cancel", icon="CANCEL")
-
-
 def _draw_last(layout: bpy.types.UILayout, context: bpy.types.Context) -> None:
     if status.result:
         layout.label(text=status.result, icon="CHECKMARK", translate=False)
@@ -166,4 +181,4 @@ def draw_menu_entry(menu: bpy.types.Menu, context: bpy.types.Context) -> None:
     menu.layout.operator("phorhum.open_photo", text="Person from Photo (PHORHUM)", icon="OUTLINER_OB_ARMATURE")
 
 
-CLASSES = (PHORHUM_PT_main, PHORHUM_FH_photo)
+CLASSES = (PHORHUM_PT_main, PHORHUM_PT_running, PHORHUM_FH_photo)

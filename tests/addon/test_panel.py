@@ -11,7 +11,7 @@ bpy = pytest.importorskip("bpy")
 
 from phorhum_blender.addon import measured, thumbnails  # noqa: E402
 from phorhum_blender.addon.job import LOOK, JobOperator, status  # noqa: E402
-from phorhum_blender.addon.panel import PHORHUM_PT_main, draw_menu_entry  # noqa: E402
+from phorhum_blender.addon.panel import PHORHUM_PT_main, PHORHUM_PT_running, draw_menu_entry  # noqa: E402
 from phorhum_blender.addon.properties import options  # noqa: E402
 from phorhum_blender.worker.protocol import Event  # noqa: E402
 from tests.addon.conftest import FakeJob  # noqa: E402
@@ -67,6 +67,7 @@ class Layout:
 
 
 def drawn(layout=None):
+    """What the panel and, while a job runs, the part below it show."""
     layout = layout or Layout()
     context = SimpleNamespace(
         scene=bpy.context.scene,
@@ -74,7 +75,9 @@ def drawn(layout=None):
         preferences=SimpleNamespace(addons={}, system=SimpleNamespace(ui_scale=1.0)),
         region=SimpleNamespace(width=300),
     )
-    PHORHUM_PT_main.draw(SimpleNamespace(layout=layout), context)
+    for panel in (PHORHUM_PT_main, PHORHUM_PT_running):
+        if panel is PHORHUM_PT_main or panel.poll(context):
+            panel.draw(SimpleNamespace(layout=layout), context)
     return layout
 
 
@@ -158,6 +161,8 @@ def test_a_running_job_shows_stage_time_left_and_cancel(blender, monkeypatch):
     layout = drawn()
     assert "Finding surface  40%  30 s left" in layout.texts
     assert layout.button("cancel") and "phorhum.reconstruct" not in [button.name for button in layout.operators]
+    status.end()
+    assert not PHORHUM_PT_running.poll(bpy.context)
 
 
 def test_who_is_being_made_is_shown_as_soon_as_it_is_known(blender):
