@@ -28,8 +28,8 @@ def without(*losses: str) -> list[str]:
 
 # groups of losses, each with the outputs of G or the way of looking that they alone teach
 HEADS = {
-    "dense maps": ("mask", "front", "back", "relief", "normal", "albedo", "albedo_back"),
-    "depth maps": ("front", "back", "relief"),
+    "dense maps": ("mask", "front", "back", "relief", "tilt", "normal", "albedo", "albedo_back"),
+    "depth maps": ("front", "back", "relief", "tilt"),
     "skeleton": ("joints", "joint_heat", "joint_depth", "parts"),
     "perception": ("perceived_albedo", "perceived_shaded"),
 }

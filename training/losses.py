@@ -16,6 +16,7 @@ WEIGHTS = {
     "front": 8.0,
     "back": 8.0,
     "relief": 4.0,
+    "tilt": 8.0,
     "joints": 2.0,
     "joint_heat": 0.1,
     "joint_depth": 4.0,
@@ -90,6 +91,7 @@ def map_losses(encoding: Encoding, batch: dict[str, torch.Tensor]) -> dict[str, 
         "front": masked(depth["front"]),
         "back": masked(depth["back"]),
         "relief": relief_loss(maps, batch),
+        "tilt": tilt_loss(maps, batch),
         "normal": masked((maps["normal"] - batch["normal"]).abs())
         + 0.5 * masked((maps["normal_back"] - batch["normal_back"]).abs()),
         "albedo": masked((torch.sigmoid(maps["albedo"]) - batch["albedo"]).abs()),
@@ -147,6 +149,19 @@ def relief_loss(maps: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) -
             want = pick(batch[name], a) - pick(batch[name], b)
             loss = loss + mean_where((got - want).abs(), w).mean()
     return loss / 4
+
+
+def tilt_loss(maps: dict[str, torch.Tensor], batch: dict[str, torch.Tensor]) -> torch.Tensor:
+    """Mean size of the plane that fits the error of depth best, in the mean of both sides: a person who leans or turns
+    wrongly as a whole, which the errors of shape at each pixel drown in ``front`` and ``back``."""
+    weight = batch["weight"]
+    error = sum(maps[name] - batch[name] for name in ("front", "back")) / 2 * weight
+    x, y = picture_coordinates(weight.shape[-1], weight).expand(len(weight), -1, -1, -1).split(1, 1)
+    basis = (torch.cat([x, y, torch.ones_like(x)], 1) * weight).flatten(2)  # (B, 3, P)
+    gram = basis @ basis.transpose(1, 2) + torch.eye(3, device=basis.device)  # a pixel's worth: someone may be unseen
+    slopes = torch.linalg.solve(gram, basis @ error.flatten(2).transpose(1, 2))  # (B, 3, 1)
+    plane = (basis * slopes).sum(1, keepdim=True).unflatten(2, weight.shape[-2:])
+    return mean_where(plane.abs(), weight).mean()
 
 
 def field_losses(

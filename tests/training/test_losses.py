@@ -8,14 +8,17 @@ import torch
 
 from phorhum_blender.engine.camera import project
 from phorhum_blender.engine.model import Encoding, ModelConfig, PhorhumModel
+from phorhum_blender.engine.model.feature_extractor import picture_coordinates
 from training.losses import (
     WEIGHTS,
     blots,
     compute_losses,
     field_losses,
+    mean_where,
     point_iou,
     shading_losses,
     skeleton_losses,
+    tilt_loss,
     total,
 )
 from training.train import loss_weights
@@ -90,6 +93,23 @@ def test_a_wrong_part_counts_only_where_the_person_is(skeleton):
     assert skeleton_losses(wrong, batch)["parts"].item() == pytest.approx(50, abs=1e-3)
     nobody = {**batch, "weight": torch.zeros(2, 1, 4, 4)}
     assert skeleton_losses(wrong, nobody)["parts"].item() == 0
+
+
+def test_a_person_who_leans_shows_as_tilt_and_other_errors_do_not():
+    size = 32
+    x, y = (places[None, None] for places in picture_coordinates(size, torch.zeros(())))
+    weight = (x**2 / 0.2 + y**2 / 0.7 < 1).float()
+    true = {"front": torch.rand(1, 1, size, size), "back": -torch.rand(1, 1, size, size), "weight": weight}
+
+    def tilt(**errors):
+        return tilt_loss({name: true[name] + error for name, error in errors.items()}, true).item()
+
+    assert tilt(front=0, back=0) < 1e-6
+    lean = 0.3 * y - 0.1 * x + 0.05
+    assert tilt(front=lean, back=lean) == pytest.approx(mean_where(lean.abs(), weight).item(), rel=0.02)
+    assert tilt(front=lean, back=-lean) < 1e-6  # thickness
+    assert tilt(front=0.1 * (12 * x).cos(), back=0) < 0.01
+    assert tilt_loss(true, {**true, "weight": torch.zeros_like(weight)}).item() == 0
 
 
 def losses_of(field, batch):
