@@ -54,7 +54,7 @@ GERMAN: dict[str, str] = {
     "Second photo of the same person, from behind, which gives the back its colours; may be empty": (
         "Zweites Foto derselben Person, von hinten; gibt dem Rücken seine Farben; darf leer sein"
     ),
-    "Back Person": "Person im Rückenfoto",
+    "Back Person": "Person darin",
     "Which of several people in the back photo: 0 is the largest, 1 the next, and so on": (
         "Welche von mehreren Personen im Rückenfoto: 0 ist die größte, 1 die nächste und so weiter"
     ),
@@ -388,13 +388,13 @@ GERMAN: dict[str, str] = {
     ),
     "Bake Normal Map": "Normal-Map backen",
     "Keep the relief of the dense surface as a normal map, once the person was decimated or remeshed": (
-        "Das Relief der dichten Oberfläche als Normal-Map behalten, wenn die Person vereinfacht oder neu vernetzt ist"
+        "Das Relief der dichten Oberfläche als Normal-Map behalten, wenn die Person vereinfacht oder neu vermascht ist"
     ),
     "There is no finer surface to bake from; decimate or remesh the person first": (
-        "Es gibt keine feinere Oberfläche zum Backen; erst die Person vereinfachen oder neu vernetzen"
+        "Es gibt keine feinere Oberfläche zum Backen; erst die Person vereinfachen oder neu vermaschen"
     ),
     "There is no finer surface to bake from.": "Es gibt keine feinere Oberfläche zum Backen.",
-    "Decimate or remesh the person first.": "Erst die Person vereinfachen oder neu vernetzen.",
+    "Decimate or remesh the person first.": "Erst die Person vereinfachen oder neu vermaschen.",
     "Blender could not bake the normal map.": "Blender konnte die Normal-Map nicht backen.",
     "Choose another size.": "Eine andere Größe wählen.",
     "Blender's add-on Cycles is switched off.": "Blenders Add-on Cycles ist ausgeschaltet.",
@@ -415,7 +415,7 @@ GERMAN: dict[str, str] = {
     "About how many triangles to keep; as many as there are takes the modifier away": (
         "Etwa so viele Dreiecke bleiben; so viele, wie es gibt, nimmt den Modifikator weg"
     ),
-    "Remesh": "Neu vernetzen",
+    "Remesh": "Neu vermaschen",
     "Lay a new, even surface over the person and carry the colours and the rig over. The old one is hidden": (
         "Eine neue, gleichmäßige Oberfläche über die Person legen und Farben und Skelett übertragen. Die alte wird "
         "ausgeblendet"
@@ -442,28 +442,28 @@ GERMAN: dict[str, str] = {
         "Ihr Name endet auf .glb, .gltf, .fbx, .obj, .ply, .usd, .usda, .usdc oder .usdz"
     ),
     "No file was given.": "Es wurde keine Datei angegeben.",
-    "Set filepath.": "Setze filepath.",
+    "Set filepath.": "filepath setzen.",
     "Blender can't write {}: {}": "Blender kann {} nicht schreiben: {}",
-    "Blender could not remesh this surface.": "Blender konnte diese Oberfläche nicht neu vernetzen.",
+    "Blender could not remesh this surface.": "Blender konnte diese Oberfläche nicht neu vermaschen.",
     "Nothing is left of the surface.": "Von der Oberfläche bleibt nichts übrig.",
     "The new surface strays from the person.": "Die neue Oberfläche weicht von der Person ab.",
-    "Choose another number.": "Wähle eine andere Zahl.",
-    "Choose smaller voxels or more quads.": "Wähle kleinere Voxel oder mehr Vierecke.",
-    "Choose smaller voxels.": "Wähle kleinere Voxel.",
+    "Choose another number.": "Eine andere Zahl wählen.",
+    "Choose smaller voxels or more quads.": "Kleinere Voxel oder mehr Vierecke wählen.",
+    "Choose smaller voxels.": "Kleinere Voxel wählen.",
     'The mesh has no colour attribute "{}" of its vertices.': 'Das Netz hat kein Farbattribut "{}" der Punkte.',
     "The person has no texture.": "Die Person hat keine Textur.",
-    "Bake one first.": "Backe zuerst eine.",
+    "Bake one first.": "Erst eine backen.",
     "The person's material is not the one that PHORHUM made.": (
         "Das Material der Person ist nicht das, das PHORHUM gemacht hat."
     ),
-    "Reconstruct the person again.": "Rekonstruiere die Person noch einmal.",
+    "Reconstruct the person again.": "Die Person noch einmal rekonstruieren.",
     "This person has no joints: it was made by an older version.": (
         "Diese Person hat keine Gelenke: Eine ältere Version hat sie gemacht."
     ),
-    "Reconstruct it again.": "Rekonstruiere sie noch einmal.",
-    "Leave the editing of the person first": "Beende zuerst die Bearbeitung der Person",
+    "Reconstruct it again.": "Sie noch einmal rekonstruieren.",
+    "Leave the editing of the person first": "Erst die Bearbeitung der Person beenden",
     "This needs a window of Blender": "Das braucht ein Fenster von Blender",
-    "Unhide the person first": "Blende die Person zuerst ein",
+    "Unhide the person first": "Erst die Person einblenden",
     "The person belongs to another file": "Die Person gehört zu einer anderen Datei",
     "The person shows: {}": "Die Person zeigt: {}",
     "The person's light rig was deleted": "Die Lichter der Person wurden gelöscht",
@@ -474,11 +474,11 @@ GERMAN: dict[str, str] = {
     "{} faces; the person as it was is hidden": "{} Flächen; die Person, wie sie war, ist ausgeblendet",
     "The person has a rig already": "Die Person hat schon ein Skelett",
     "This person has no joints: it was made by an older version; reconstruct it again": (
-        "Diese Person hat keine Gelenke: Eine ältere Version hat sie gemacht; rekonstruiere sie noch einmal"
+        "Diese Person hat keine Gelenke: Eine ältere Version hat sie gemacht; noch einmal rekonstruieren"
     ),
     "{} bones": "{} Knochen",
     "Wrote {}": "{} geschrieben",
     "Wrote {}. Bake a texture for programs that show no colours of vertices": (
-        "{} geschrieben. Backe eine Textur für Programme, die keine Farben von Punkten zeigen"
+        "{} geschrieben. Für Programme, die keine Farben von Punkten zeigen, eine Textur backen"
     ),
 }
