@@ -238,7 +238,7 @@ def make_sample(
 
     return {
         "size": np.array(size),
-        "pixel": pixel.astype(np.uint16),
+        "pixel": pixel.astype(_pixel_type(size)),
         "alpha": alpha[seen].astype(np.uint8),
         "albedo": centre_albedo.astype(np.uint8),
         "hit": front.hit[seen] & back.hit[seen],
@@ -340,7 +340,12 @@ def gather(sample: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
     """Inverse of :func:`lay_out`: only the pixels of the person, a tenth of the memory."""
     pixel = np.flatnonzero(sample["hit"] | (sample["alpha"] > 0))
     pictures = {key: sample[key].reshape(-1, *sample[key].shape[2:])[pixel] for key in PICTURES}
-    return {**sample, **pictures, "pixel": pixel.astype(np.uint16)}
+    return {**sample, **pictures, "pixel": pixel.astype(_pixel_type(int(sample["size"])))}
+
+
+def _pixel_type(size: int) -> np.dtype:
+    """The smallest type that numbers all pixels of a picture."""
+    return np.min_scalar_type(size * size - 1)
 
 
 PICTURES = ("alpha", "albedo", "hit", "normal", "front", "back", "albedo_back", "normal_back", "visible", "part")

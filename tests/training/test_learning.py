@@ -92,6 +92,15 @@ def test_a_small_sample_shows_the_same_in_fewer_pixels(tmp_path):
     np.testing.assert_array_equal(small["camera"], large["camera"])
 
 
+def test_a_large_sample_has_all_of_its_pixels_in_their_places(tmp_path):
+    placed = ellipsoid_person(np.random.default_rng(0), [0.3, 0.7, 0.3])
+    np.savez(tmp_path / "0.npz", **make_sample(placed, np.random.default_rng(1), 320, maps_only=True))
+    sample = load_sample(tmp_path / "0.npz")
+    rows, columns = (np.flatnonzero(sample["hit"].any(axis)) for axis in (1, 0))
+    assert (rows[0] + rows[-1], columns[0] + columns[-1]) == (319, 319)
+    assert np.ptp(rows) > 200 and lay_out(gather(sample))["hit"].sum() == sample["hit"].sum() > 10_000
+
+
 def test_a_sample_for_maps_alone_teaches_g_and_has_nothing_of_the_field(samples, assets, tmp_path):
     placed = ellipsoid_person(np.random.default_rng(0), [0.3, 0.7, 0.3])
     made = {maps_only: make_sample(placed, np.random.default_rng(1), 128, maps_only=maps_only) for maps_only in (0, 1)}
