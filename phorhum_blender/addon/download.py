@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from ..engine.errors import Cancelled, UserError
+from ..worker.broken_pipe import no_signal
 from ..worker.protocol import Event
 
 TIMEOUT_SECONDS = 30.0
@@ -158,7 +159,8 @@ class DownloadTask:
             self._inbox.put(Event("progress", fraction=fraction))
 
         try:
-            self.path = fetch(pinned, folder, allowed=allowed, progress=progress)
+            with no_signal():  # a server may hang up amid a request
+                self.path = fetch(pinned, folder, allowed=allowed, progress=progress)
         except Cancelled:
             self._inbox.put(Event("error", text="Cancelled", cause="cancelled"))
         except UserError as error:

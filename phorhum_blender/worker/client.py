@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO, TypeVar
 
 from ..engine.bugs import bug_line, mask_private, traceback_text
 from ..engine.errors import UserError
+from .broken_pipe import no_signal
 from .protocol import Command, Event, ProtocolError, encode, look_file, read, result_file
 
 if TYPE_CHECKING:
@@ -229,7 +230,7 @@ class _Child:
     def send(self, command: Command) -> None:
         line = encode(command)  # raises where a value can't be told, or the job would wait for ever
         # a dead child shows as the end of its events
-        with contextlib.suppress(OSError, ValueError):
+        with contextlib.suppress(OSError, ValueError), no_signal():
             self._commands.write(line)
             self._commands.flush()
 
@@ -240,7 +241,7 @@ class _Child:
     def end(self) -> None:
         """Let the child leave, or kill it; remove its folder."""
         self.send(Command("shutdown"))
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError), no_signal():  # what could not be written is tried once more
             self._commands.close()
         try:
             self.process.wait(GRACE_SECONDS)

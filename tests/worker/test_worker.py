@@ -239,6 +239,26 @@ def test_a_killed_worker_is_one_clear_error_and_the_next_job_starts_another(clie
     assert not folder.exists()
 
 
+def test_a_dead_worker_ends_no_parent_that_minds_broken_pipes(fake_site, repo_root, tmp_path):
+    """Blender leaves SIGPIPE as the system has it: it ends the program."""
+    code = f"""
+import signal
+from phorhum_blender.engine.contracts import Request
+from phorhum_blender.worker.client import Client, Command
+signal.signal(signal.SIGPIPE, signal.SIG_DFL)
+client = Client(extra_paths=[{fake_site!r}], log_path={str(tmp_path / "log")!r})
+for _ in range(2):
+    assert client.submit(Request("good.jpg")).wait().kind == "done"
+    client._child.kill()
+client._child.send(Command("shutdown"))
+client.stop()
+assert signal.SIGPIPE not in signal.sigpending() | signal.pthread_sigmask(signal.SIG_BLOCK, [])
+print("lives")
+"""
+    done = subprocess.run([sys.executable, "-c", code], cwd=repo_root, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "lives\n", (done.returncode, done.stderr)
+
+
 def test_a_worker_that_dies_by_itself_is_the_same_error(client):
     _, events = run(client, "die")
     assert events[-1].cause == "stopped" and "exit status 7" in events[-1].text
