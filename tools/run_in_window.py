@@ -1,11 +1,11 @@
-"""Run inside a Blender window: open the tab, drag a box, open the mask to paint, click the button, wait for the person,
-check it, take pictures.
+"""Run inside a Blender window: open the tab, drop the photo and cancel, drag a box, open the mask to paint, click the
+button, wait for the person, check it, take pictures.
 
     blender --enable-event-simulate --python tools/run_in_window.py -- PHOTO RESOLUTION OUT
 
-The extension is installed and enabled already; ``tools/test_blender.py`` calls this. OUT gets ``panel.png``,
-``box.png``, ``mask.png``, ``look.png``, ``person.png`` and ``window.json``. Buttons are found by moving the mouse down
-the side bar and asking Blender which operator lies under it, so nothing depends on where they are drawn.
+The extension is installed and enabled already; ``tools/test_blender.py`` calls this. OUT gets ``drop.png``,
+``panel.png``, ``box.png``, ``mask.png``, ``look.png``, ``person.png`` and ``window.json``. Buttons are found by moving
+the mouse down the side bar and asking Blender which operator lies under it, so nothing depends on where they are drawn.
 """
 
 from __future__ import annotations
@@ -28,9 +28,11 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from install_and_run import MODULE, check_person  # noqa: E402
 
+DROP = Path(__file__).with_name("xdnd.py")
 TAB = "PHORHUM"
 TICK = 0.15  # seconds between two simulated events; sent together they would be one
 TIMEOUT_SECONDS = 900
+ANSWER_SECONDS = 30  # until Blender has done what a key asks for
 Steps = Iterator[float]  # a script for the window: it yields the seconds after which to go on
 
 
@@ -102,6 +104,36 @@ def main_region(area: bpy.types.Area) -> bpy.types.Region:
     return next(region for region in area.regions if region.type == "WINDOW")
 
 
+def drop(photo: str, picture: Path) -> Steps:
+    """Drops the photo on the 3D view, takes the second of what Blender offers to do with it (the first is Blender's
+    own, an image), and cancels with Esc."""
+    window, area, _ = place()
+    view = main_region(area)
+    x, y = view.x + view.width // 3, view.y + view.height // 2
+    position = [str(x), str(window.height - 1 - y)]  # X counts from above
+    dragging = subprocess.Popen([sys.executable, str(DROP), *position, photo])
+    while dragging.poll() is None:
+        yield TICK
+    assert dragging.returncode == 0, "The window did not take the drop."
+    yield 1.0
+    take_picture(picture)
+    yield from press("TWO", x, y)
+    began = time.monotonic()
+    while not job_status().task:
+        assert time.monotonic() - began < ANSWER_SECONDS, f"Nothing was started; {list(bpy.data.objects)}"
+        yield TICK
+    assert bpy.context.scene.phorhum.photo == photo
+    yield from press("ESC", x, y)
+    yield from wait_for_job()
+    assert job_status().result == "Cancelled" and not bpy.data.objects, list(bpy.data.objects)
+
+
+def press(key: str, x: int, y: int) -> Steps:
+    for value in ("PRESS", "RELEASE"):
+        place()[0].event_simulate(type=key, value=value, x=x, y=y)
+        yield TICK
+
+
 def drag_box(picture: Path) -> Steps:
     """Drags a box over the middle of the photo, which the 3D view shows meanwhile; then all is as it was."""
     settings = bpy.context.scene.phorhum
@@ -121,9 +153,7 @@ def drag_box(picture: Path) -> Steps:
         yield TICK
     yield 0.5
     take_picture(picture)
-    for value in ("PRESS", "RELEASE"):
-        window.event_simulate(type="RET", value=value, x=x, y=y)
-        yield TICK
+    yield from press("RET", x, y)
     left, top, right, bottom = settings.box
     assert area.type == "VIEW_3D" and right - left > 16 and bottom - top > 32, list(settings.box)
     settings.property_unset("box")
@@ -168,6 +198,8 @@ def script(photo: str, resolution: str, out: Path) -> Steps:
     bpy.data.batch_remove(list(bpy.data.objects))  # the start scene's cube would hide the person
     yield from open_tab()
     settings = bpy.context.scene.phorhum
+    if os.environ.get("DISPLAY"):  # the drop is told in the words of X
+        yield from drop(photo, out / "drop.png")
     settings.photo, settings.resolution = photo, int(resolution)
     place()[1].tag_redraw()
     yield 2.0
