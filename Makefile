@@ -6,6 +6,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 PLATFORM ?= linux-x64
 PYTHON_VERSION ?= 3.11
+PYTHON313 ?= python3.13
 
 .PHONY: help install demo test lint format zip slim robustness test-contexts test-bpy-versions test-blender clean
 
@@ -17,7 +18,8 @@ help:
 	@echo "make zip                the extension with its wheels, in dist/ (PLATFORM=$(PLATFORM) PYTHON_VERSION=$(PYTHON_VERSION))"
 	@echo "make slim               the extension without wheels, in dist/"
 	@echo "make robustness         the robustness suite of docs/reliability.md, 6 to 60 minutes (OPTIONS=--help)"
-	@echo "make test-contexts      every operator and poll in every context in bpy 4.2, 4.5 and 5.0"
+	@echo "make test-contexts      every operator and poll in every context in bpy 4.2, 4.5 and 5.0, and in 5.1 and 5.2"
+	@echo "                        where PYTHON313=$(PYTHON313) is a Python 3.13"
 	@echo "make test-bpy-versions  install the linux-x64 zip in Blender 4.2, 4.5 and 5.0 and run it there"
 	@echo "make test-blender BLENDER=/path/to/blender  install the slim zip there and click the button in a window"
 	@echo "make clean              remove what the commands wrote, .venv included"
@@ -50,19 +52,22 @@ slim: $(INSTALLED)
 
 # Blender's own Python packages at each version: bpy and the numpy that its release brings, no torch.
 .venv-bpy-%/.installed: | $(INSTALLED)
-	$(PY) -m venv .venv-bpy-$*
+	$(if $(filter 5.1.% 5.2.%,$*),$(PYTHON313),$(PY)) -m venv .venv-bpy-$*
 	.venv-bpy-$*/bin/pip install --quiet --constraint requirements.txt pytest
 	.venv-bpy-$*/bin/pip install --quiet bpy==$(firstword $(subst -, ,$*)) numpy==$(lastword $(subst -, ,$*))
 	touch $@
 
 BPY_ENVS := .venv-bpy-4.2.23-1.24.3 .venv-bpy-4.5.15-1.26.4 .venv-bpy-5.0.1-1.26.4
+# Blender 5.1 and newer bring Python 3.13, which not every machine has.
+BPY_ENVS_313 = $(if $(shell $(PYTHON313) -c "print(1)" 2>/dev/null),.venv-bpy-5.1.2-2.3.4 .venv-bpy-5.2.3-2.3.4)
 
 test-bpy-versions: $(BPY_ENVS:%=%/.installed)
 	$(PY) build_addon.py --platform linux-x64 --python 3.11
 	for env in $(BPY_ENVS); do $(PY) tools/check_zip.py dist/*-linux_x64-py311.zip --bpy-python $$env/bin/python || exit 1; done
 
 test-contexts: $(BPY_ENVS:%=%/.installed)
-	for env in $(BPY_ENVS); do $$env/bin/python -m pytest tests/addon/test_contexts.py || exit 1; done
+	$(if $(BPY_ENVS_313),$(MAKE) $(BPY_ENVS_313:%=%/.installed))
+	for env in $(BPY_ENVS) $(BPY_ENVS_313); do $$env/bin/python -m pytest tests/addon/test_contexts.py || exit 1; done
 
 robustness: $(INSTALLED)
 	$(PY) -m tests.robustness $(OPTIONS)
