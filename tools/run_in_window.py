@@ -129,8 +129,9 @@ def drop(photo: str, picture: Path) -> Steps:
 
 
 def press(key: str, x: int, y: int) -> Steps:
+    window = bpy.context.window_manager.windows[0]
     for value in ("PRESS", "RELEASE"):
-        place()[0].event_simulate(type=key, value=value, x=x, y=y)
+        window.event_simulate(type=key, value=value, x=x, y=y)
         yield TICK
 
 
