@@ -243,7 +243,7 @@ class Reconstructor:
     def encode_crop(self, image: np.ndarray, square: CropSquare, distance: float) -> Encoded:
         """``image`` (S, S, 4) float32: sRGB-encoded colour and mask, 0..1. ``distance`` of the camera in crop units."""
         tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(self.device)
-        encoding = self.model.encode_both_ways(tensor)
+        encoding = self.model.encode(tensor)
         silhouette = Silhouette(image[..., 3], distance)
         return Encoded(encoding, square, distance, silhouette, self.model.field(encoding, distance))
 

@@ -12,7 +12,6 @@ from phorhum_blender.engine.errors import UserError
 from phorhum_blender.engine.model import ModelConfig, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, dense_maps
 from phorhum_blender.engine.model.first_light import srgb_to_linear
-from phorhum_blender.engine.model.mirror import mirrored_joints, mirrored_maps
 from phorhum_blender.engine.model.phorhum import tensor_sha256
 
 TINY = ModelConfig(
@@ -51,27 +50,6 @@ def test_shapes(model):
     assert albedo.shape == (7, 3)
     assert albedo.min() >= 0 and albedo.max() <= 1
     assert model.shading(encoding, torch.nn.functional.normalize(torch.randn(5, 3), dim=1)).min() >= 0
-
-
-def test_looking_both_ways_makes_no_difference_between_a_person_and_his_mirror_image(model):
-    image = torch.rand(1, 4, 64, 64, generator=torch.Generator().manual_seed(1))
-    one, other, plain = model.encode_both_ways(image), model.encode_both_ways(image.flip(3)), model.encode(image)
-    maps, mirrored = one.features[:, :DENSE_CHANNELS], mirrored_maps(other.features[:, :DENSE_CHANNELS])
-    torch.testing.assert_close(maps, mirrored, atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(one.joints, mirrored_joints(other.joints), atol=1e-5, rtol=1e-5)
-    assert (maps - plain.features[:, :DENSE_CHANNELS]).abs().max() > 1e-3  # the networks are not symmetric
-    torch.testing.assert_close(one.features[:, DENSE_CHANNELS:], plain.features[:, DENSE_CHANNELS:])
-    torch.testing.assert_close(one.illumination, plain.illumination)
-
-
-def test_a_mirrored_map_shows_the_other_side_and_normals_turn():
-    maps = {name: torch.zeros(1, count, 2, 3) for name, count in DENSE_MAPS.items()}
-    maps["front"][0, 0, 1, 0] = 0.3
-    maps["normal"][0, :, 0, 2] = torch.tensor([0.6, 0.0, 0.8])
-    mirrored = dense_maps(mirrored_maps(torch.cat(list(maps.values()), 1)))
-    assert mirrored["front"][0, 0, 1].tolist() == pytest.approx([0, 0, 0.3])
-    assert mirrored["normal"][0, :, 0, 0].tolist() == pytest.approx([-0.6, 0.0, 0.8])
-    assert sum(values.abs().sum() for values in mirrored.values()) == pytest.approx(0.3 + 1.4)
 
 
 def test_dense_maps_are_the_front_of_the_feature_map(model):

@@ -14,9 +14,10 @@ MOST_BLOCKS = 64  # of a level
 class ModelConfig:
     image_size: int = 256  # pixels a side of the crop that the feature extractor sees
     widths: tuple[int, ...] = (32, 64, 128, 192, 256)  # channels at strides 2, 4, 8, 16, 32
-    blocks: tuple[int, ...] = (1, 1, 2, 2, 3)  # residual blocks a level on the way down
+    blocks: tuple[int, ...] = (1, 1, 3, 4, 5)  # residual blocks a level on the way down
     features: int = 40  # learned channels of the pixel-aligned feature map, at stride 2
     skeleton_width: int = 256  # of the network that looks at all joints together
+    skeleton_blocks: int = 2  # residual blocks of it
     illumination: int = 16  # length of the illumination code
     field_width: int = 128
     field_layers: int = 6

@@ -62,6 +62,14 @@ class Residual(nn.Module):
         return x + self.second(self.first(x))
 
 
+class ResidualLinear(nn.Sequential):
+    def __init__(self, width: int):
+        super().__init__(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return x + super().forward(x)
+
+
 def _stack(width: int, count: int) -> nn.Sequential:
     return nn.Sequential(*[Residual(width) for _ in range(count)])
 
@@ -74,7 +82,7 @@ class SkeletonHead(nn.Module):
     small network looks at all joints, at what is seen at each, and at the bottleneck, and corrects them.
     """
 
-    def __init__(self, width: int, bottleneck: int, hidden: int):
+    def __init__(self, width: int, bottleneck: int, hidden: int, blocks: int):
         super().__init__()
         count = len(JOINTS)
         self.maps = nn.Conv2d(width, 2 * count + JOINT_FEATURES, 1)
@@ -83,6 +91,7 @@ class SkeletonHead(nn.Module):
             nn.SiLU(),
             nn.Linear(hidden, hidden),
             nn.SiLU(),
+            *[ResidualLinear(hidden) for _ in range(blocks)],
             nn.Linear(hidden, 3 * count),
         )
 
@@ -127,7 +136,7 @@ class FeatureExtractor(nn.Module):
         self.lateral = nn.ModuleList(Convolution(a, b, 1) for a, b in zip(widths[:-1], up_widths[:-1], strict=True))
         self.narrow = nn.ModuleList(Convolution(b, a, 1) for a, b in zip(up_widths, up_widths[1:], strict=False))
         self.up_blocks = nn.ModuleList(_stack(w, 1) for w in up_widths[:-1])
-        self.skeleton = SkeletonHead(up_widths[1], widths[-1], config.skeleton_width)
+        self.skeleton = SkeletonHead(up_widths[1], widths[-1], config.skeleton_width, config.skeleton_blocks)
         self.skeleton_lateral = Convolution(2 * len(BONES), up_widths[1], 1)
         self.parts = nn.Conv2d(up_widths[0], 2 * len(BONES), 1)  # of the visible side, of the far side
         self.head = nn.Conv2d(up_widths[0], DENSE_CHANNELS + config.features, 1)
@@ -143,6 +152,9 @@ class FeatureExtractor(nn.Module):
             if isinstance(module, Residual):
                 with torch.no_grad():
                     module.second.weight.mul_(0.3)  # starts near the identity, so depth does not hinder learning
+            if isinstance(module, ResidualLinear):
+                with torch.no_grad():
+                    module[-1].weight.mul_(0.3)
         with torch.no_grad():
             self.head.weight.mul_(0.1)
             self.parts.weight.mul_(0.1)

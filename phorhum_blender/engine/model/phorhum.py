@@ -15,7 +15,6 @@ from torch import nn
 from ..errors import UserError
 from .config import ModelConfig
 from .feature_extractor import Encoding, FeatureExtractor
-from .mirror import averaged_with_mirrored
 from .shading_network import ShadingNetwork
 from .surface_field import PreparedField, SurfaceField
 
@@ -36,10 +35,6 @@ class PhorhumModel(nn.Module):
     def encode(self, image: torch.Tensor) -> Encoding:
         """``image`` (1, 4, S, S): sRGB-encoded colour 0..1 and mask 0..1."""
         return self.feature_extractor(image)
-
-    def encode_both_ways(self, image: torch.Tensor) -> Encoding:
-        """As :meth:`encode`, of the photo and its mirror image together; see :mod:`.mirror`."""
-        return averaged_with_mirrored(self.encode(torch.cat([image, image.flip(3)])))
 
     def field(self, encoding: Encoding, distance: float) -> PreparedField:
         """f of the photo that ``encoding`` is of, under a camera at ``distance`` (crop units)."""
