@@ -18,7 +18,7 @@ from .package import user_folder
 KEPT_RUNS = 20
 RECENT_RUNS = 5  # those that a forecast is made from
 GROWING_STAGES = ("Finding surface", "Colouring")  # their time grows with the surface, the square of the resolution
-MB_PER_SQUARE_CELL = 4.5e-4  # memory that grows likewise, measured between 128 and 384 cells
+MB_PER_SQUARE_CELL = 6.5e-4  # memory that grows likewise, measured between 128 and 384 cells
 
 
 @dataclass(frozen=True)
