@@ -110,9 +110,9 @@ def test_the_qualities_name_what_they_cost_here(blender):
     ]
     measured.remember_run(measured.Run("cpu", 0, 256, 2.0, 4.0, 500.0))
     assert [text for text in drawn().texts if "about" in text] == [
-        "Draft   about 3 s, 480 MB",
+        "Draft   about 3 s, 470 MB",
         "Standard   about 6 s, 500 MB",
-        "High   about 11 s, 540 MB",
+        "High   about 11 s, 550 MB",
     ]
     measured.remember_run(measured.Run("cpu", 0, 256, 2.0, 4.0, 0.0))
     assert "Draft   about 3 s" in drawn().texts

@@ -92,7 +92,7 @@ def test_the_joints_stand_where_a_person_has_them(result):
         assert height[f"{side}_ankle"] < height[f"{side}_knee"] < height[f"{side}_hip"] < height[f"{side}_shoulder"]
     assert height["pelvis"] < height["neck"] < height["crown"]
     # a drawing without a face does not tell front from back, and so not left from right, but it has two legs
-    assert abs(joints[JOINT["l_hip"], 0] - joints[JOINT["r_hip"], 0]) > 0.08
+    assert abs(joints[JOINT["l_ankle"], 0] - joints[JOINT["r_ankle"], 0]) > 0.08
 
 
 @needs_weights

@@ -31,7 +31,7 @@ def test_the_mirror_swaps_sides_and_nothing_else():
 
 
 def test_a_joint_is_where_its_map_is_bright_and_as_deep_as_the_map_says_there():
-    head = SkeletonHead(width=2, bottleneck=3, hidden=4)
+    head = SkeletonHead(width=2, bottleneck=3, hidden=4, blocks=1)
     with torch.no_grad():
         for layer in (head.maps, head.together[-1]):
             layer.weight.zero_()

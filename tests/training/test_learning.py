@@ -275,9 +275,9 @@ def test_training_learns_depth_and_resumes(samples, assets, tmp_path):
 
 def test_two_processes_learn_as_one(samples, assets, tmp_path):
     """torchrun with two processes and one process: the same global batch, the same losses after some steps; half of the
-    batch would be told apart."""
+    batch would be told apart. Few steps: learning doubles any difference of rounding within each."""
     arguments = ["--cache", str(samples), "--held-out", str(samples), "--assets", str(assets), "--size", "64"]
-    arguments += ["--workers", "0", "--minutes", "30", "--steps", "6", "--threads", "1", "--lr", "1e-2"]
+    arguments += ["--workers", "0", "--minutes", "30", "--steps", "3", "--threads", "1", "--lr", "1e-2"]
     arguments += ["--precision", "fp32"]  # 16 bits round a batch of two otherwise than one of four
     alone = [sys.executable, "-m", "training.train"]
     both = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
@@ -287,7 +287,7 @@ def test_two_processes_learn_as_one(samples, assets, tmp_path):
         run = tmp_path / name
         subprocess.run([*command, *arguments, "--batch", str(batch), "--out", str(run)], check=True, timeout=600)
         entry = json.loads((run / "log.jsonl").read_text().splitlines()[-1])
-        assert entry["step"] == 6 and entry["images"] == 6 * batch
+        assert entry["step"] == 3 and entry["images"] == 3 * batch
         curves[name] = entry["held_out"]
     assert curves["one"] == pytest.approx(curves["two"], rel=3e-3, abs=3e-4)
     assert curves["one"] != pytest.approx(curves["half"], rel=5e-3, abs=5e-4)
