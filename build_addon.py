@@ -148,7 +148,8 @@ def _refuse_long_paths(wheels: list[Path]) -> None:
         inside = longest_path(wheel)
         length = len(WINDOWS_PACKAGES) + len(inside)
         if length > WINDOWS_LIMIT:
-            raise BuildError(f"{wheel.name} holds {inside}, a path of {length} characters; Windows ends at 259.")
+            told = f"{wheel.name} holds {inside}, a path of {length} characters"
+            raise BuildError(f"{told}; Windows ends at {WINDOWS_LIMIT}.")
 
 
 def manifest_text(additions: dict[str, str | list[str]]) -> str:

@@ -21,12 +21,14 @@ VERSION = 5
 TIMEOUT_SECONDS = 60.0
 
 
+# of every X event; of what is said about a selection
+HEAD = (("type", ctypes.c_int), ("serial", ctypes.c_ulong), ("send_event", ctypes.c_int), ("display", ctypes.c_void_p))
+SELECTION = tuple((name, ctypes.c_ulong) for name in ("requestor", "selection", "target", "property", "time"))
+
+
 class ClientMessage(ctypes.Structure):
     _fields_ = (
-        ("type", ctypes.c_int),
-        ("serial", ctypes.c_ulong),
-        ("send_event", ctypes.c_int),
-        ("display", ctypes.c_void_p),
+        *HEAD,
         ("window", ctypes.c_ulong),
         ("message_type", ctypes.c_ulong),
         ("format", ctypes.c_int),
@@ -35,32 +37,11 @@ class ClientMessage(ctypes.Structure):
 
 
 class SelectionRequest(ctypes.Structure):
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("serial", ctypes.c_ulong),
-        ("send_event", ctypes.c_int),
-        ("display", ctypes.c_void_p),
-        ("owner", ctypes.c_ulong),
-        ("requestor", ctypes.c_ulong),
-        ("selection", ctypes.c_ulong),
-        ("target", ctypes.c_ulong),
-        ("property", ctypes.c_ulong),
-        ("time", ctypes.c_ulong),
-    )
+    _fields_ = (*HEAD, ("owner", ctypes.c_ulong), *SELECTION)
 
 
 class SelectionNotify(ctypes.Structure):
-    _fields_ = (
-        ("type", ctypes.c_int),
-        ("serial", ctypes.c_ulong),
-        ("send_event", ctypes.c_int),
-        ("display", ctypes.c_void_p),
-        ("requestor", ctypes.c_ulong),
-        ("selection", ctypes.c_ulong),
-        ("target", ctypes.c_ulong),
-        ("property", ctypes.c_ulong),
-        ("time", ctypes.c_ulong),
-    )
+    _fields_ = (*HEAD, *SELECTION)
 
 
 class Event(ctypes.Union):
@@ -144,7 +125,7 @@ class Source:
         self.x11.XChangeProperty(self.display, *names, 8, PROPERTY_REPLACE, self.uris, len(self.uris))
         event = Event()
         event.notify.type, event.notify.display = SELECTION_NOTIFY, self.display
-        for name in ("requestor", "selection", "target", "property", "time"):
+        for name, _ in SELECTION:
             setattr(event.notify, name, getattr(request, name))
         self.x11.XSendEvent(self.display, request.requestor, 0, 0, ctypes.byref(event))
         self.x11.XFlush(self.display)

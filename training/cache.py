@@ -363,7 +363,8 @@ def random_placed(
     subject = held_out_subject(rng, assets) if held_out else random_subject(rng, assets)
     for number in range(poses):
         posed, joints = pose_subject(subject, random_pose(rng, assets, held_out))
-        generators = [np.random.default_rng([seed, view, number][: 3 if number else 2]) for view in range(views)]
+        further = [number] if number else []  # the first pose's seeds are those of people in one pose
+        generators = [np.random.default_rng([seed, view, *further]) for view in range(views)]
         yield [(place(subject, posed, joints, **random_view(rng)), rng) for rng in generators]
 
 

@@ -4,7 +4,7 @@
 
 It goes on where it was when it was killed. RUN gets ``maps/``, ``samples/`` and ``held_out/`` (see ``training.cache``),
 the files of ``training.train``, and at last ``weights.safetensors`` of all stages. ``--minutes`` are those of learning;
-the samples of 2,000 people take about 30 more on two cores.
+the samples of 2,000 people take about 35 more on two cores.
 """
 
 from __future__ import annotations

@@ -63,6 +63,8 @@ class Residual(nn.Module):
 
 
 class ResidualLinear(nn.Sequential):
+    """A residual block on vectors (..., width)."""
+
     def __init__(self, width: int):
         super().__init__(nn.LayerNorm(width), nn.Linear(width, 2 * width), nn.SiLU(), nn.Linear(2 * width, width))
 
@@ -149,13 +151,12 @@ class FeatureExtractor(nn.Module):
         for module in self.modules():
             if isinstance(module, nn.Conv2d):
                 nn.init.kaiming_normal_(module.weight, a=SLOPE)
-            if isinstance(module, Residual):
-                with torch.no_grad():
-                    module.second.weight.mul_(0.3)  # starts near the identity, so depth does not hinder learning
-            if isinstance(module, ResidualLinear):
-                with torch.no_grad():
-                    module[-1].weight.mul_(0.3)
         with torch.no_grad():
+            for module in self.modules():  # blocks start near the identity, so depth does not hinder learning
+                if isinstance(module, Residual):
+                    module.second.weight.mul_(0.3)
+                elif isinstance(module, ResidualLinear):
+                    module[-1].weight.mul_(0.3)
             self.head.weight.mul_(0.1)
             self.parts.weight.mul_(0.1)
             self.skeleton.maps.weight.mul_(0.1)
