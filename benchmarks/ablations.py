@@ -1,17 +1,19 @@
 """What each part of training is good for: variants that differ by one thing, trained on equally many pictures.
 
     python -m benchmarks.ablations --cache CACHE --held-out CACHE_TEST --assets ../shared/assets --out RUNS
-        --images 20000 --size 128 [--only NAME ...] [--data NAME=CACHE ...]
+        --images 20000 --size 128 [--part 1/2] [--only NAME ...] [--data NAME=CACHE ...]
 
-Other arguments are passed on to ``training.train``. Each variant is a run of it in its own folder of RUNS with the same
-seed; one that was killed goes on, one that is finished is not run again. After each the table in docs/training.md is
-written anew. ``--data`` adds variants that are trained on other samples, such as some without variation of poses.
+Other arguments are passed on to ``training.train``. Each variant is a run of it in its own folder of RUNS; one that was
+killed goes on, one that is finished is not run again. After each the table in docs/training.md is written anew, with
+all that are finished in RUNS. ``--part 1/2`` and ``--part 2/2``, at the same time, share the variants between them.
+``--data`` adds variants that are trained on other samples, such as some without variation of poses.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+from collections.abc import Iterable
 from pathlib import Path
 
 from training import train
@@ -31,20 +33,25 @@ HEADS = {
     "dense maps": ("mask", "front", "back", "relief", "tilt", "normal", "albedo", "albedo_back"),
     "depth maps": ("front", "back", "relief", "tilt"),
     "skeleton": ("joints", "joint_heat", "joint_depth", "parts"),
-    "perception": ("perceived_albedo", "perceived_shaded"),
 }
-# name -> arguments of training.train by which it differs
+OF_PATCHES = ("patch_albedo", "patch_shaded", "perceived_albedo", "perceived_shaded")
+PERCEPTION = OF_PATCHES[2:]
+PLAIN = ["--no-patches"]  # as the shipped weights are trained: patches cost half of the time
+# name -> arguments of training.train by which it differs; the second run tells what chance does
 VARIANTS: dict[str, list[str]] = {
-    "full": [],
-    **{f"without {name}": without(*losses) for name, losses in HEADS.items()},
-    "without patches": ["--no-patches"],
-    "AdamW alone": ["--optimiser", "adamw"],
-    "points near the surface alone": ["--points", "near"],
-    "no points along rays": ["--points", "near", "box"],
-    "no points in the whole box": ["--points", "near", "rays"],
-    "mask never known": ["--mask", "unknown"],
-    "mask always true": ["--mask", "true"],
-    **{f"loss {loss} off": without(loss) for loss in WEIGHTS},
+    "usual": PLAIN,
+    "usual, by other chances": [*PLAIN, "--seed", "1"],
+    "with patches": [],
+    **{f"without {name}": [*PLAIN, *without(*losses)] for name, losses in HEADS.items()},
+    "patches without perception": without(*PERCEPTION),
+    "AdamW alone": [*PLAIN, "--optimiser", "adamw"],
+    "points near the surface alone": [*PLAIN, "--points", "near"],
+    "no points along rays": [*PLAIN, "--points", "near", "box"],
+    "no points in the whole box": [*PLAIN, "--points", "near", "rays"],
+    "mask never known": [*PLAIN, "--mask", "unknown"],
+    "mask always true": [*PLAIN, "--mask", "true"],
+    **{f"loss {loss} off": [*PLAIN, *without(loss)] for loss in WEIGHTS if loss not in OF_PATCHES},
+    **{f"patches, loss {loss} off": without(loss) for loss in OF_PATCHES},
 }
 # column -> digits
 MEASURES = {
@@ -62,13 +69,22 @@ def last_held_out(run: Path) -> dict[str, float]:
     return {**entries[-1]["held_out"], **entries[-1].get("surface", {}), "seconds": entries[-1]["seconds"]}
 
 
-def train_variant(run: Path, arguments: list[str]) -> dict[str, float]:
-    """Measures of a variant, trained in the folder ``run`` unless that is done."""
+def train_variant(run: Path, arguments: list[str]) -> None:
+    """Trains a variant in the folder ``run`` unless that is done, and leaves its measures there."""
     result = run / "result.json"
     if not result.exists():
         train.main([*arguments, "--out", str(run)])
         result.write_text(json.dumps(last_held_out(run)), encoding="utf-8")
-    return json.loads(result.read_text(encoding="utf-8"))
+
+
+def finished(runs: Path, names: Iterable[str]) -> dict[str, dict[str, float]]:
+    """Measures of those of the variants that are done, in the order of ``names``."""
+    results = {name: folder(runs, name) / "result.json" for name in names}
+    return {name: json.loads(path.read_text(encoding="utf-8")) for name, path in results.items() if path.exists()}
+
+
+def folder(runs: Path, name: str) -> Path:
+    return runs / name.replace(" ", "_")
 
 
 def table(results: dict[str, dict[str, float]]) -> str:
@@ -89,6 +105,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--size", type=int, default=128, help="pixels a side of the photos")
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS), metavar="NAME")
+    parser.add_argument("--part", default="1/1", metavar="K/N", help="only the k-th of n equal parts of the variants")
     parser.add_argument("--data", nargs="+", default=[], metavar="NAME=CACHE", help="variants on other samples")
     parser.add_argument("--docs", type=Path, default=Path("docs/training.md"), help="document that gets the table")
     args, passed_on = parser.parse_known_args(arguments)
@@ -96,13 +113,14 @@ def main(arguments: list[str] | None = None) -> None:
     common += ["--batch", str(args.batch), *passed_on]
     variants = {name: ["--cache", str(args.cache), *VARIANTS[name]] for name in args.only}
     for name, _, cache in (choice.partition("=") for choice in args.data):
-        variants[name] = ["--cache", cache]
-    results: dict[str, dict[str, float]] = {}
+        variants[name] = ["--cache", cache, *PLAIN]
+    part, parts = (int(number) for number in args.part.split("/"))
     head = f"{args.images} pictures of {args.size} pixels each; measures of held-out people."
-    for name, different in variants.items():
-        results[name] = train_variant(args.out / name.replace(" ", "_"), [*common, *different])
+    for name in list(variants)[part - 1 :: parts]:
+        train_variant(folder(args.out, name), [*common, *variants[name]])
+        results = finished(args.out, {**VARIANTS, **variants})
         write_section(args.docs, "ablations", f"{head}\n\n{table(results)}", "benchmarks.ablations")
-    print(table(results))
+        print(table(results))
 
 
 if __name__ == "__main__":
