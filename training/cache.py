@@ -23,7 +23,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from training.render import Hits, Scene, pixel_rays, sphere_directions, visibility
-from training.retarget import bone_of_vertices, retarget, skeleton_joints, skin, vary
+from training.retarget import bone_of_vertices, retarget, skeleton_joints, skin, unbend, vary
 from training.subjects import HELD_OUT_GROUPS, Subject, list_subjects, load_poses, load_subject, recolour
 
 SIZE = 256  # pixels a side, unless told otherwise
@@ -35,6 +35,7 @@ DIRECTIONS, MAPS_DIRECTIONS = 256, 64  # to which each pixel's view is free or n
 POINT_STEP, NORMAL_STEP = 1 / 8192, 1 / 127  # of stored points (crop units) and normals
 BOX = np.array([[-1.1, -1.1, -0.9], [1.1, 1.1, 0.9]])  # crop units
 MAKEHUMAN_SHARE = float(os.environ.get("PHORHUM_MAKEHUMAN_SHARE", "0.3"))
+MOST_UNBENT = 1.3  # from poses as captured to straight ones, see :func:`training.retarget.unbend`
 STANDARD_HEIGHT = 1.70  # metres: errors are given for a person of this height
 
 
@@ -128,14 +129,14 @@ def random_subject(rng: np.random.Generator, assets: Path) -> Subject:
 
 def random_pose(rng: np.random.Generator, assets: Path, held_out: bool = False) -> np.ndarray:
     """A motion-capture pose (22, 3): as they occur, or one of those spread far apart; half of them standing relaxed.
-    Training varies it, half of the time with the arms of another."""
+    Training varies it, half of the time with the arms of another, and holds it straighter than the captures are."""
     poses = load_poses(assets, held_out, spread=rng.random() < 0.2)
     some = poses[standing(poses)] if rng.random() < 0.5 else poses
     pose = some[rng.integers(len(some))]
     if held_out:
         return pose
     arms_of = poses[rng.integers(len(poses))] if rng.random() < 0.5 else pose
-    return vary(pose, arms_of, rng)
+    return vary(unbend(pose, rng.uniform(0, MOST_UNBENT)), arms_of, rng)
 
 
 def standing(poses: np.ndarray) -> np.ndarray:

@@ -75,7 +75,7 @@ def cast_photo(mesh: Mesh, camera: PhotoCamera, longest: int = 512) -> Raster:
     u = (np.arange(width) + 0.5) * camera.width / width
     v = (np.arange(height) + 0.5) * camera.height / height
     x, y = np.meshgrid((u - camera.principal[0]) / camera.focal, -(v - camera.principal[1]) / camera.focal)
-    rays = np.stack([x, y, np.full_like(x, -1)], -1).reshape(-1, 3)
+    rays = np.stack([x, y, np.full_like(x, -1)], -1).reshape(-1, 3) @ camera.rotation().T
     return cast(mesh, np.broadcast_to(np.array(camera.position, np.float64), rays.shape), rays, (height, width))
 
 

@@ -224,6 +224,9 @@ def skeleton_joints(subject: Subject, transform: np.ndarray) -> np.ndarray:
 _ARMS = {side: [JOINT[side + key] for key in ("sho", "elb", "wri", "hand")] for side in "lr"}
 _LEGS = {side: [JOINT[side + key] for key in ("hip", "knee", "ank", "toe")] for side in "lr"}
 _SWING = np.radians(9.0)  # standard deviation of a limb bone's random swing
+_KNEES_BENT, _HEAD_BENT = np.radians([27.0, 6.0])  # of captured people who stand, beyond what is natural
+_KNEES_LEAST, _SQUAT = np.radians([3.0, 120.0])  # bends that stay as they are
+_THIGH_SHARE = 0.4  # of what a knee is unbent; the rest is the shin's
 
 
 def _chest(pose: np.ndarray) -> np.ndarray:
@@ -245,6 +248,29 @@ def vary(pose: np.ndarray, arms_of: np.ndarray, rng: np.random.Generator) -> np.
             out[chain[1:]] = out[chain[0]] + np.cumsum(swings.apply(steps), 0)
     head = [JOINT["head"], JOINT["htop"]]
     out[head] = pose[JOINT["neck"]] + Rotation.from_rotvec(_swings(rng, 1)[0]).apply(pose[head] - pose[JOINT["neck"]])
+    return out
+
+
+def unbend(pose: np.ndarray, amount: float) -> np.ndarray:
+    """A pose (22, 3) with straighter knees and the head held higher: 0 as captured, 1 as people stand in photos.
+
+    The captures' people stand with their knees bent by 35 degrees in the median, their shins sloping backwards, and
+    their heads a little bent; a knee that is bent far, as in a squat, is what was meant.
+    """
+    out = pose.copy()
+    for side in "lr":
+        hip, knee, ankle, toe = _LEGS[side]
+        thigh, shin = pose[knee] - pose[hip], pose[ankle] - pose[knee]
+        hinge = np.cross(thigh, shin)
+        bend = np.arctan2(np.linalg.norm(hinge), thigh @ shin)
+        less = amount * _KNEES_BENT * max(0.0, 1 - (bend / _SQUAT) ** 2)
+        turn = _unit(hinge) * min(less, max(0.0, bend - _KNEES_LEAST))
+        out[knee] = pose[hip] + Rotation.from_rotvec(turn * _THIGH_SHARE).apply(thigh)
+        out[ankle] = out[knee] + Rotation.from_rotvec(turn * (_THIGH_SHARE - 1)).apply(shin)
+        out[toe] = out[ankle] + pose[toe] - pose[ankle]
+    back = Rotation.from_rotvec(_unit(pose[JOINT["rsho"]] - pose[JOINT["lsho"]]) * amount * _HEAD_BENT)
+    head = [JOINT["head"], JOINT["htop"]]
+    out[head] = pose[JOINT["neck"]] + back.apply(pose[head] - pose[JOINT["neck"]])
     return out
 
 

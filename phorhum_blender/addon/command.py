@@ -73,6 +73,7 @@ def _make(photo: str, target: Path, options: argparse.Namespace) -> None:
         height=options.height,
         person=options.person,
         photo_detail=options.photo_detail,
+        straighten=options.straighten,
         back_photo=os.path.abspath(options.back) if options.back else "",
         back_person=options.back_person,
         device=here.device,
@@ -163,5 +164,8 @@ def _parser() -> argparse.ArgumentParser:
         dest="photo_detail",
         action="store_false",
         help="keep the networks' soft colour on the visible side too",
+    )
+    parser.add_argument(
+        "--no-straighten", dest="straighten", action="store_false", help="take the camera for level, the lean for real"
     )
     return parser

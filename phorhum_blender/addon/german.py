@@ -50,6 +50,10 @@ GERMAN: dict[str, str] = {
     ),
     "Photo Detail": "Fotodetails",
     "Give the visible side the fine colour of the photo itself": "Der sichtbaren Seite feine Farben des Fotos geben",
+    "Straighten": "Aufrichten",
+    "Take most of a standing person's lean for the camera's tilt; off: the camera was held level": (
+        "Die Neigung einer stehenden Person größtenteils der Kamera zuschreiben; aus: die Kamera war waagerecht"
+    ),
     "Back Photo": "Rückenfoto",
     "Second photo of the same person, from behind, which gives the back its colours; may be empty": (
         "Zweites Foto derselben Person, von hinten; gibt dem Rücken seine Farben; darf leer sein"

@@ -44,6 +44,12 @@ def look_options() -> dict[str, object]:
             description="Give the visible side the fine colour of the photo itself",
             default=True,
         ),
+        "straighten": BoolProperty(
+            name="Straighten",
+            translation_context=CONTEXT,
+            description="Take most of a standing person's lean for the camera's tilt; off: the camera was held level",
+            default=True,
+        ),
     }
 
 

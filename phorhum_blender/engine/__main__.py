@@ -50,6 +50,7 @@ def _run(options: argparse.Namespace) -> None:
         whole_frame=options.whole_frame,
         mask=options.mask,
         photo_detail=options.photo_detail,
+        straighten=options.straighten,
         back_photo=options.back,
         back_person=options.back_person,
         weights=options.weights,
@@ -158,6 +159,9 @@ def _parser() -> argparse.ArgumentParser:
         dest="photo_detail",
         action="store_false",
         help="keep the networks' soft colour on the visible side too",
+    )
+    parser.add_argument(
+        "--no-straighten", dest="straighten", action="store_false", help="take the camera for level, the lean for real"
     )
     parser.add_argument("--back", default=Request.back_photo, metavar="PHOTO", help="second photo, from behind")
     parser.add_argument(

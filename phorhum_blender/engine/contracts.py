@@ -28,6 +28,7 @@ class Request:
     whole_frame: bool = False  # take the whole photo as the person's box; skips detection
     mask: str = ""  # path of a picture of the photo's size, white where the person is; skips detection; "" = none
     photo_detail: bool = True  # give the visible side the photo's own fine colour
+    straighten: bool = True  # take most of a standing person's lean for the camera's tilt; False: the camera was level
     back_photo: str = ""  # path of a second photo, taken from behind, whose colour the back gets; "" = none
     back_person: int = 0  # index among the persons of the back photo, largest first
     weights: str = ""  # path of the network weights; "" = those that ship
@@ -69,18 +70,29 @@ def _is_a(kind: str, value: Any) -> bool:
 
 @dataclass(frozen=True)
 class PhotoCamera:
-    """The pinhole camera of the whole photo, in scene space. It looks along -z, its up is +y.
-
-    A scene point p lands on the photo pixel (origin top left, y down)
-    ``u = principal[0] + focal * (p.x - position.x) / (position.z - p.z)``,
-    ``v = principal[1] - focal * (p.y - position.y) / (position.z - p.z)``.
-    """
+    """The pinhole camera of the whole photo, in scene space. With pitch 0 it looks along -z and its up is +y."""
 
     position: tuple[float, float, float]  # metres
     focal: float  # pixels of the photo
     principal: tuple[float, float]  # pixels; away from the centre, because the person's box axis is the optical axis
     width: int  # pixels of the upright photo
     height: int
+    pitch: float = 0.0  # radians: how far it looks down
+
+    def rotation(self) -> np.ndarray:
+        """(3, 3) float64 that turns directions in the camera's axes (x right, y up, z backwards) into scene space."""
+        return pitch_rotation(self.pitch)
+
+    def project(self, points: np.ndarray) -> np.ndarray:
+        """Photo pixels (N, 2) float64, origin top left, y down, on which scene ``points`` (N, 3) land."""
+        x, y, z = ((points - np.array(self.position)) @ self.rotation()).T
+        return np.stack([self.principal[0] - self.focal * x / z, self.principal[1] + self.focal * y / z], 1)
+
+
+def pitch_rotation(pitch: float) -> np.ndarray:
+    """(3, 3) float64 from the axes of a camera that looks down by ``pitch`` radians to those of a level one."""
+    cos, sin = math.cos(pitch), math.sin(pitch)
+    return np.array([[1.0, 0.0, 0.0], [0.0, cos, sin], [0.0, -sin, cos]])
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from .back import LEAST_OVERLAP, BackView, about_face, add_back_photo, find_back
 from .camera import DEFAULT_DISTANCE, CropSquare, distance_from_focal, project, unproject
-from .contracts import People, PhotoCamera, Request, Result
+from .contracts import People, PhotoCamera, Request, Result, pitch_rotation
 from .detail import add_photo_detail
 from .errors import UserError
 from .lighting import fit_light_rig
@@ -28,6 +28,7 @@ from .model.first_light import srgb_to_linear
 from .people import picture_chosen, picture_people
 from .person import NoPersonError, Person, candidates, select_person
 from .photo import Photo, load_photo
+from .stance import camera_pitch
 from .surface import Surface, extract_surface, field_normals
 
 Progress = Callable[[str, float], None]
@@ -210,10 +211,12 @@ class Reconstructor:
                     )
             shaded = albedo * shading
         with watch.stage("Fitting light"):
-            lights = fit_light_rig(lambda n: self.shading(encoded, n))
+            joints = self.joints(encoded)
+            pitch = camera_pitch(joints) if request.straighten else 0.0
+            to_scene = scene_placement(surface.vertices, request.height, pitch)
+            lights = fit_light_rig(lambda n: self.shading(encoded, to_scene.turn_back(n)))
         with watch.stage("Finishing"):
-            to_scene = scene_placement(surface.vertices, request.height)
-            vertices, joints = to_scene(surface.vertices), to_scene(self.joints(encoded))
+            vertices, normals, joints = to_scene(surface.vertices), to_scene.turn(normals), to_scene(joints)
             camera = scene_camera(to_scene, encoded, photo)
         report = {
             "seconds": {**watch.seconds, "all": round(sum(watch.seconds.values()), 3)},
@@ -357,30 +360,41 @@ def detailed_crop(photo: Photo, person: Person, square: CropSquare, resolution: 
 
 @dataclass(frozen=True)
 class ScenePlacement:
-    """Crop units to scene space: feet on y = 0, as tall as asked for."""
+    """Crop units to scene space: the camera's tilt taken out, feet on y = 0, as tall as asked for."""
 
-    floor: float  # crop units: y of the feet
+    floor: float  # crop units: y of the feet, turned
     scale: float  # metres per crop unit
+    pitch: float  # radians: how far the camera looked down
 
     def __call__(self, points: np.ndarray) -> np.ndarray:
-        return np.asarray((points - np.array([0, self.floor, 0], np.float32)) * self.scale, np.float32)
+        return np.asarray((self.turn(points) - np.array([0, self.floor, 0], np.float32)) * self.scale, np.float32)
+
+    def turn(self, directions: np.ndarray) -> np.ndarray:
+        """``directions`` (N, 3) of the crop camera's axes in scene space."""
+        return directions @ pitch_rotation(self.pitch).T.astype(np.float32)
+
+    def turn_back(self, directions: np.ndarray) -> np.ndarray:
+        """``directions`` (N, 3) of scene space in the crop camera's axes."""
+        return directions @ pitch_rotation(self.pitch).astype(np.float32)
 
 
-def scene_placement(vertices: np.ndarray, height: float) -> ScenePlacement:
-    """Where a mesh of crop units stands ``height`` metres tall."""
-    low, high = float(vertices[:, 1].min()), float(vertices[:, 1].max())
-    return ScenePlacement(low, height / (high - low))
+def scene_placement(vertices: np.ndarray, height: float, pitch: float) -> ScenePlacement:
+    """Where a mesh of crop units stands ``height`` metres tall before a camera that looks down by ``pitch`` radians."""
+    y = ScenePlacement(0.0, 1.0, pitch).turn(vertices)[:, 1]
+    low, high = float(y.min()), float(y.max())
+    return ScenePlacement(low, height / (high - low), pitch)
 
 
 def scene_camera(to_scene: ScenePlacement, encoded: Encoded, photo: Photo) -> PhotoCamera:
     """The whole photo's camera in scene space."""
     square = encoded.square
     return PhotoCamera(
-        position=(0.0, -to_scene.floor * to_scene.scale, encoded.distance * to_scene.scale),
+        position=tuple(to_scene(np.array([[0.0, 0.0, encoded.distance]]))[0].tolist()),
         focal=encoded.distance * square.side / 2,
         principal=(float(square.centre_x), float(square.centre_y)),
         width=photo.width,
         height=photo.height,
+        pitch=to_scene.pitch,
     )
 
 

@@ -95,20 +95,18 @@ def test_material_is_matte_and_takes_the_albedo(result):
     assert np.allclose(material.diffuse_color[:3], result.albedo.mean(axis=0))
 
 
-@pytest.mark.parametrize("width, height", [(480, 640), (640, 480), (500, 500)])
-def test_camera_projects_as_the_photo_camera_does(result, width, height):
-    camera = PhotoCamera((0.2, 0.9, 4.5), 777.0, (width * 0.6, height * 0.35), width, height)
+@pytest.mark.parametrize("width, height, pitch", [(480, 640, 0.0), (640, 480, 0.1), (500, 500, -0.2)])
+def test_camera_projects_as_the_photo_camera_does(result, width, height, pitch):
+    camera = PhotoCamera((0.2, 0.9, 4.5), 777.0, (width * 0.6, height * 0.35), width, height, pitch)
     made = make(dataclasses.replace(result, camera=camera))
     scene = bpy.context.scene
     assert (scene.render.resolution_x, scene.render.resolution_y) == (width, height)
     bpy.context.view_layer.update()
     for p in np.random.default_rng(0).uniform((-0.5, 0, -0.4), (0.5, 1.8, 0.4), (20, 3)):
-        depth = camera.position[2] - p[2]
-        u = camera.principal[0] + camera.focal * (p[0] - camera.position[0]) / depth
-        v = camera.principal[1] - camera.focal * (p[1] - camera.position[1]) / depth
+        ((u, v),) = camera.project(p[None])
         x, y, distance = world_to_camera_view(scene, scene.camera, Vector((p[0], -p[2], p[1])))
         assert abs(x * width - u) < 0.01 and abs((1 - y) * height - v) < 0.01
-        assert abs(distance - depth) < 1e-5
+        assert abs(distance - (np.array(camera.position) - p) @ camera.rotation()[:, 2]) < 1e-5
     assert scene.camera.name in made.collection.objects
 
 

@@ -107,9 +107,7 @@ def test_faces_look_outwards(result):
 @needs_weights
 def test_the_outline_through_the_matched_camera_is_the_persons(result, photo_path):
     camera, v = result.camera, result.vertices
-    depth = camera.position[2] - v[:, 2]
-    u = camera.principal[0] + camera.focal * (v[:, 0] - camera.position[0]) / depth
-    w = camera.principal[1] - camera.focal * (v[:, 1] - camera.position[1]) / depth
+    u, w = camera.project(v).T
     alpha = np.asarray(Image.open(photo_path))[..., 3] > 128
     outline = Image.new("1", (alpha.shape[1], alpha.shape[0]))
     draw = ImageDraw.Draw(outline)
@@ -164,8 +162,7 @@ def test_photo_detail_brings_the_visible_side_nearer_to_the_photo_and_leaves_the
     changed = (sharp.albedo != soft.albedo).any(1)
     assert not changed[facing < 0].any() and changed[facing > 0.5].mean() > 0.5
     np.testing.assert_allclose(sharp.shaded * soft.albedo, soft.shaded * sharp.albedo, atol=1e-5)  # the same shading
-    u = camera.principal[0] + camera.focal * (v[:, 0] - camera.position[0]) / towards[:, 2]
-    w = camera.principal[1] - camera.focal * (v[:, 1] - camera.position[1]) / towards[:, 2]
+    u, w = camera.project(v).T
     shirt = (abs(u - 150) < 25) & (abs(w - 150) < 40) & (facing > 0.7)
     photo = np.asarray(picture)[w[shirt].astype(int), u[shirt].astype(int), :3] / 255
     errors = [np.abs(linear_to_srgb(result.shaded[shirt]) - photo).mean() for result in (sharp, soft)]
@@ -267,21 +264,20 @@ def test_the_crop_shows_the_square_and_goes_on_beyond_the_edge():
     assert (image[:, :20, 3] == 0).all() and (image[10:50, 25:60, 3] == 1).all()
 
 
-def test_the_scene_camera_sees_what_the_crop_camera_saw():
+@pytest.mark.parametrize("pitch", [0.0, 0.3])
+def test_the_scene_camera_sees_what_the_crop_camera_saw(pitch):
     rng = np.random.default_rng(0)
     vertices = rng.uniform(-0.8, 0.8, (50, 3)).astype(np.float32)
     square, distance = CropSquare(90.0, 160.0, 220.0), 3.0
     encoded = Encoded(None, square, distance, None, None)
-    to_scene = scene_placement(vertices, 1.8)
+    to_scene = scene_placement(vertices, 1.8, pitch)
     moved, camera = to_scene(vertices), scene_camera(to_scene, encoded, _photo())
     assert moved[:, 1].min() == pytest.approx(0, abs=1e-6) and moved.dtype == np.float32
     assert np.ptp(moved[:, 1]) == pytest.approx(1.8, abs=1e-5)
     at = project(torch.from_numpy(vertices), distance).numpy()
     expected = np.stack([90 + at[:, 0] * 110, 160 - at[:, 1] * 110], 1)
-    depth = camera.position[2] - moved[:, 2]
-    u = camera.principal[0] + camera.focal * (moved[:, 0] - camera.position[0]) / depth
-    v = camera.principal[1] - camera.focal * (moved[:, 1] - camera.position[1]) / depth
-    np.testing.assert_allclose(np.stack([u, v], 1), expected, atol=1e-3)
+    np.testing.assert_allclose(camera.project(moved), expected, atol=1e-3)
+    np.testing.assert_allclose(to_scene.turn_back(to_scene.turn(vertices)), vertices, atol=1e-6)
 
 
 def test_the_hull_s_outline_runs_within_pixels():

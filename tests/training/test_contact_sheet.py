@@ -40,18 +40,17 @@ def test_front_view_shows_the_pictures_right_on_the_right(block):
     assert row[middle - 8, 2] > row[middle - 8, 0]
 
 
-def test_cast_photo_follows_the_matched_camera():
-    """Every hit projects, by the contract's formula, to its own pixel; principal point off centre."""
+@pytest.mark.parametrize("pitch", [0.0, 0.15])
+def test_cast_photo_follows_the_matched_camera(pitch):
+    """Every hit projects to its own pixel; principal point off centre."""
     ball = trimesh.creation.icosphere(4, radius=0.5)
     mesh = Mesh(np.asarray(ball.vertices) + [0.1, 0.9, -0.1], np.asarray(ball.faces))
-    camera = PhotoCamera((0.0, 1.1, 4.0), focal=900.0, principal=(500.0, 260.0), width=800, height=600)
+    camera = PhotoCamera((0.0, 1.1, 4.0), focal=900.0, principal=(500.0, 260.0), width=800, height=600, pitch=pitch)
     raster = contact_sheet.cast_photo(mesh, camera, longest=200)
     assert raster.mask.shape == (150, 200)
     rows, columns = np.nonzero(raster.mask)
     p = raster.points[rows, columns]
-    depth = camera.position[2] - p[:, 2]
-    u = camera.principal[0] + camera.focal * (p[:, 0] - camera.position[0]) / depth
-    v = camera.principal[1] - camera.focal * (p[:, 1] - camera.position[1]) / depth
+    u, v = camera.project(p).T
     assert u == pytest.approx((columns + 0.5) * 4, abs=1e-2)
     assert v == pytest.approx((rows + 0.5) * 4, abs=1e-2)
 

@@ -6,9 +6,11 @@ import numpy as np
 import pytest
 
 from phorhum_blender.engine.skeleton import BONE, JOINT
+from training.cache import standing as stands
 from training.retarget import JOINT as CAPTURED
 from training.retarget import JOINTS as CAPTURED_JOINTS
-from training.retarget import RIGS, bone_of_vertices, retarget, skeleton_joints, vary
+from training.retarget import RIGS, bone_of_vertices, retarget, skeleton_joints, unbend, vary
+from training.subjects import load_poses
 
 # a standing person, metres, z up, facing -y: control joint -> head of its bone
 REST = {
@@ -118,3 +120,57 @@ def test_arms_of_another_pose_lie_to_the_chest_as_there(standing):
     varied = vary(standing, lying, np.random.default_rng(1))
     assert varied[CAPTURED["lwri"], 2] > standing[CAPTURED["lsho"], 2] + 0.35
     assert varied[CAPTURED["rwri"], 2] > standing[CAPTURED["rsho"], 2] + 0.35
+
+
+def with_bent_knees(pose, degrees):
+    """Both knees bent: half of it the thighs forward, half of it the shins back."""
+    out, half = pose.copy(), np.radians(degrees / 2)
+    for side in "lr":
+        hip, knee, ankle, toe = (CAPTURED[side + key] for key in ("hip", "knee", "ank", "toe"))
+        out[knee] = out[hip] + 0.4 * np.array([0, -np.sin(half), -np.cos(half)])
+        out[ankle] = out[knee] + 0.4 * np.array([0, np.sin(half), -np.cos(half)])
+        out[toe] = out[ankle] + pose[toe] - pose[ankle]
+    return out
+
+
+def knee_bends(pose):
+    """Degrees; negative where a knee bends forward."""
+    thigh, shin = (
+        np.array([pose[CAPTURED[s + b]] - pose[CAPTURED[s + a]] for s in "lr"])
+        for a, b in (("hip", "knee"), ("knee", "ank"))
+    )
+    hinge = np.cross(thigh, shin)
+    return np.degrees(np.arctan2(np.linalg.norm(hinge, axis=1), (thigh * shin).sum(1))) * np.sign(hinge[:, 0])
+
+
+@pytest.mark.parametrize("bend, low, high", [(35, 8, 12), (20, 2.9, 3.1), (90, 75, 85), (130, 129.9, 130.1)])
+def test_who_was_captured_with_bent_knees_stands_straight_and_who_squats_goes_on(standing, bend, low, high):
+    bent = with_bent_knees(standing, bend)
+    straight = unbend(bent, 1.0)
+    np.testing.assert_allclose(knee_bends(bent), bend)
+    assert (knee_bends(straight) > low).all() and (knee_bends(straight) < high).all()
+    np.testing.assert_allclose(lengths(straight), lengths(bent))
+    for side in "lr":
+        foot = [CAPTURED[side + key] for key in ("ank", "toe")]
+        np.testing.assert_allclose(np.diff(straight[foot], axis=0), np.diff(bent[foot], axis=0))
+
+
+def test_unbending_by_nothing_changes_nothing_and_straight_knees_stay(standing):
+    bent = with_bent_knees(standing, 40)
+    np.testing.assert_allclose(unbend(bent, 0.0), bent, atol=1e-12)
+    legs = [CAPTURED[s + key] for s in "lr" for key in ("knee", "ank", "toe")]
+    np.testing.assert_allclose(unbend(standing, 1.3)[legs], standing[legs], atol=1e-12)
+
+
+def test_an_unbent_head_is_held_higher(standing):
+    standing[CAPTURED["htop"]] = [0, -0.1, 1.74]
+    lifted = unbend(standing, 1.0)
+    neck, top = lifted[CAPTURED["neck"]], lifted[CAPTURED["htop"]]
+    assert top[2] > 1.74 and -0.1 < top[1] < -0.02 and neck.tolist() == standing[CAPTURED["neck"]].tolist()
+
+
+def test_captured_people_who_stand_come_out_with_straight_knees(shared_dir):
+    poses = load_poses(shared_dir / "assets", held_out=False)
+    upright = poses[stands(poses)][::5]
+    before, after = (np.median([knee_bends(unbend(pose, amount)) for pose in upright]) for amount in (0.0, 1.0))
+    assert before > 30 and 5 < after < 15

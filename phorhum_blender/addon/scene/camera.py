@@ -28,7 +28,7 @@ def make_camera(created: Created, name: str, camera: PhotoCamera) -> bpy.types.O
     data[PHOTO_SIZE_KEY] = [camera.width, camera.height]
     camera_object = created.add(bpy.data.objects.new(name, data))
     camera_object.location = vector_to_blender(camera.position)
-    camera_object.rotation_euler = (math.pi / 2, 0.0, 0.0)
+    camera_object.rotation_euler = (math.pi / 2 - camera.pitch, 0.0, 0.0)
     data.clip_start = 0.01
     data.clip_end = max(100.0, 10 * camera_object.location.length)
     return camera_object
