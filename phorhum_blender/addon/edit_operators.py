@@ -20,7 +20,7 @@ from .scene.person import find_person, has_joints
 from .scene.remesh import QUAD, VOXEL, remesh
 from .scene.rig import add_rig, rig_of
 from .scene.texture import bake_texture
-from .translations import CONTEXT, translate, words
+from .translations import CONTEXT, grouped, translate, words
 
 
 def active_person(context: bpy.types.Context) -> bpy.types.Object | None:
@@ -194,7 +194,7 @@ class PHORHUM_OT_decimate(_OnPerson, bpy.types.Operator):
 
     def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
         decimate(person, self.triangles)
-        return words("About {} triangles").format(f"{min(self.triangles, triangle_count(person.data)):,}")
+        return words("About {} triangles").format(grouped(min(self.triangles, triangle_count(person.data))))
 
 
 class PHORHUM_OT_remesh(_OnPerson, bpy.types.Operator):
@@ -237,7 +237,7 @@ class PHORHUM_OT_remesh(_OnPerson, bpy.types.Operator):
 
     def change(self, context: bpy.types.Context, person: bpy.types.Object) -> str:
         made = remesh(context, person, self.kind, self.quads if self.kind == QUAD else self.voxel)
-        return words("{} faces; the person as it was is hidden").format(f"{len(made.data.polygons):,}")
+        return words("{} faces; the person as it was is hidden").format(grouped(len(made.data.polygons)))
 
 
 class PHORHUM_OT_add_rig(_OnPerson, bpy.types.Operator):

@@ -37,6 +37,7 @@ GERMAN: dict[str, str] = {
     "256 cells: all that the networks know": "256 Zellen: alles, was die Netze wissen",
     "High": "Hoch",
     "384 cells: finer photo detail on the visible side": "384 Zellen: feinere Fotodetails auf der sichtbaren Seite",
+    ",": ".",  # between thousands
     "Other": "Andere",
     "The resolution under Options": "Die Auflösung unter Optionen",
     "Resolution": "Auflösung",

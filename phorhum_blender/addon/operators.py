@@ -26,7 +26,7 @@ from .preferences import machine
 from .properties import absolute, look_options, options
 from .scene.build import Built, build, hide_reconstruction, stored_request
 from .side_by_side import stand_beside
-from .translations import CONTEXT, translate, words
+from .translations import CONTEXT, grouped, translate, words
 
 PHOTO_SUFFIXES = (".jpg", ".jpeg", ".png", ".webp", ".tif", ".tiff")
 
@@ -74,7 +74,7 @@ class _Reconstruction(_EngineOperator):
         built = self.build(context, task, self.request)
         self.use(built)
         line = words("{} triangles in {}")
-        return line.format(f"{len(built.object.data.polygons):,}", duration(time.monotonic() - self._began))
+        return line.format(grouped(len(built.object.data.polygons)), duration(time.monotonic() - self._began))
 
     def use(self, built: Built) -> None:
         """What else is to be done with the person."""

@@ -34,6 +34,11 @@ def words(english: str) -> str:
     return bpy.app.translations.pgettext_iface(english, CONTEXT)
 
 
+def grouped(number: int) -> str:
+    """``number`` with its thousands set apart as the language of the interface does: 60,728 or 60.728."""
+    return f"{number:,}".replace(",", words(","))
+
+
 def translate(text: str, lookup: Callable[[str], str] = words) -> str:
     """One or more filled sentences in the language of the interface; English where one of them is not known."""
     return _translated(text, lookup) or text

@@ -14,7 +14,7 @@ bpy = pytest.importorskip("bpy")
 
 from phorhum_blender.addon import registration, translations  # noqa: E402
 from phorhum_blender.addon.german import GERMAN  # noqa: E402
-from phorhum_blender.addon.translations import translate  # noqa: E402
+from phorhum_blender.addon.translations import grouped, translate  # noqa: E402
 
 NO_WORDS = {"", "PHORHUM", "CPU", "CUDA", "MPS"}
 SPEAKERS = {
@@ -35,6 +35,7 @@ OTHERWISE = {  # told in ways that the reader of sentences does not see
     "The processor; works everywhere",
     "An NVIDIA graphics card",
     "The graphics of an Apple processor",
+    ",",  # between thousands
 }
 
 
@@ -149,6 +150,12 @@ def german(english):
 )
 def test_filled_sentences_are_translated(english, expected):
     assert translate(english, german) == expected
+
+
+def test_thousands_are_set_apart_as_the_language_does(monkeypatch):
+    assert [grouped(number) for number in (999, 60728, 1234567)] == ["999", "60,728", "1,234,567"]
+    monkeypatch.setattr(translations, "words", german)
+    assert grouped(1234567) == "1.234.567"
 
 
 def test_without_a_translation_a_sentence_stays():

@@ -96,6 +96,27 @@ def test_the_joints_stand_where_a_person_has_them(result):
 
 
 @needs_weights
+def test_a_leaning_person_is_straightened_with_lamps_and_camera(reconstructor, photo_path, monkeypatch):
+    """Had the camera looked down by 0.2: the same person, turned as a whole, and the same photo through the camera."""
+    monkeypatch.setattr("phorhum_blender.engine.reconstruct.camera_pitch", lambda joints: 0.2)
+    request = Request(photo=photo_path, resolution=64)
+    straight, level = (reconstructor.run(dataclasses.replace(request, straighten=flag)) for flag in (True, False))
+    assert (straight.camera.pitch, level.camera.pitch) == (0.2, 0.0)
+    turn = straight.camera.rotation()
+    np.testing.assert_allclose(straight.normals, level.normals @ turn.T, atol=1e-5)
+    turned = level.vertices @ turn.T
+    scale = np.ptp(straight.vertices[:, 1]) / np.ptp(turned[:, 1])
+    np.testing.assert_allclose(np.ptp(straight.vertices, axis=0), np.ptp(turned, axis=0) * scale, atol=1e-4)
+    for name in ("vertices", "joints"):
+        seen, before = straight.camera.project(getattr(straight, name)), level.camera.project(getattr(level, name))
+        np.testing.assert_allclose(seen, before, atol=0.01)
+    key, before = np.array(straight.lights.key.direction), np.array(level.lights.key.direction)
+    assert key @ (turn @ before) > 0.99 > key @ before
+    assert straight.vertices[:, 1].min() == pytest.approx(0, abs=1e-6)
+    assert straight.albedo.tobytes() == level.albedo.tobytes()
+
+
+@needs_weights
 def test_faces_look_outwards(result):
     corner = result.vertices[result.faces].astype(float)
     assert np.einsum("fi,fi->", corner[:, 0], np.cross(corner[:, 1], corner[:, 2])) > 0
