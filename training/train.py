@@ -73,6 +73,7 @@ def main(arguments: list[str] | None = None) -> None:
     args = parser.parse_args(arguments)
     if args.backgrounds:
         background_photos(args.backgrounds)  # an empty folder is told at once, not by a loading worker
+    check_samples(args.cache, args.maps_only)
     args.precision = args.precision or best_precision(args.device)
     torch.set_flush_denormal(True)
     torch.set_num_threads(args.threads)
@@ -80,6 +81,16 @@ def main(arguments: list[str] | None = None) -> None:
     args.out.mkdir(parents=True, exist_ok=True)
     Trainer(args).run()
     processes.leave()
+
+
+def check_samples(folder: Path, maps_only: bool) -> None:
+    """Raises ``SystemExit`` where a folder has no samples, or samples for G alone that are to teach f."""
+    first = next(folder.glob("*.npz"), None)
+    if first is None:
+        raise SystemExit(f"There are no samples in {folder}; make some with training.cache.")
+    with np.load(first) as sample:
+        if not maps_only and "points" not in sample.files:
+            raise SystemExit(f"The samples in {folder} teach G alone; add --maps-only, or choose others.")
 
 
 def best_precision(device: str) -> str:

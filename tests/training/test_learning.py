@@ -14,6 +14,7 @@ from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
 from phorhum_blender.engine.model import PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, Encoding
 from phorhum_blender.engine.skeleton import BONES, JOINTS
+from training import train
 from training.cache import Placed, gather, lay_out, load_sample, make_sample
 from training.dataset import Photos, halve, make_photo, mirror
 from training.light import Environment, Light, disc_lamp, even_sky, load_environments, shade
@@ -115,6 +116,18 @@ def test_a_sample_for_maps_alone_teaches_g_and_has_nothing_of_the_field(samples,
     assert whole.keys() - photo.keys() == field and not field & photo.keys()
     losses = compute_losses(PhorhumModel(), {name: value[None] for name, value in photo.items()}, with_field=False)
     assert torch.stack(list(losses.values())).isfinite().all()
+
+
+def test_samples_that_cannot_teach_are_told_at_once(samples, assets, tmp_path):
+    placed = ellipsoid_person(np.random.default_rng(0), [0.3, 0.7, 0.3])
+    folder = tmp_path / "maps"
+    folder.mkdir()
+    arguments = ["--cache", str(folder), "--held-out", str(samples), "--assets", str(assets), "--out", str(tmp_path)]
+    with pytest.raises(SystemExit, match="There are no samples in"):
+        train.main([*arguments, "--minutes", "1"])
+    np.savez(folder / "0.npz", **make_sample(placed, np.random.default_rng(1), 64, maps_only=True))
+    with pytest.raises(SystemExit, match="teach G alone; add --maps-only"):
+        train.main([*arguments, "--minutes", "1"])
 
 
 def test_mirroring_twice_changes_nothing(samples):
