@@ -16,6 +16,7 @@ import bpy
 from ..engine.contracts import Request, Result
 from ..engine.errors import Cancelled, UserError
 from ..engine.export import WRITERS, save_mesh
+from ..engine.options import add_back_options, add_look_options, add_person_option
 from ..worker.client import log_bug
 from ..worker.protocol import Event
 from . import engine_process
@@ -138,34 +139,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("photos", metavar="PHOTO", nargs="+", help="photos, or folders of photos")
     parser.add_argument("-o", "--output", required=True, metavar="FOLDER", help="where the results go; made if missing")
     parser.add_argument("--format", choices=FORMATS, default="glb", help="default %(default)s")
-    parser.add_argument(
-        "--resolution",
-        type=int,
-        default=Request.resolution,
-        metavar="N",
-        help="cells, 16 to 1024 (default %(default)s)",
-    )
-    parser.add_argument(
-        "--height", type=float, default=Request.height, metavar="M", help="of the person, metres (default %(default)s)"
-    )
-    parser.add_argument(
-        "--person", type=int, default=Request.person, metavar="K", help="which person; 0 is the largest"
-    )
-    parser.add_argument("--back", default="", metavar="PHOTO", help="second photo, from behind; for one PHOTO only")
-    parser.add_argument(
-        "--back-person",
-        type=int,
-        default=Request.back_person,
-        metavar="K",
-        help="which person of the second photo; 0 is the largest",
-    )
-    parser.add_argument(
-        "--no-photo-detail",
-        dest="photo_detail",
-        action="store_false",
-        help="keep the networks' soft colour on the visible side too",
-    )
-    parser.add_argument(
-        "--no-straighten", dest="straighten", action="store_false", help="take the camera for level, the lean for real"
-    )
+    add_look_options(parser)
+    add_person_option(parser)
+    add_back_options(parser, "; for one PHOTO only")
     return parser

@@ -310,8 +310,8 @@ GERMAN: dict[str, str] = {
         "Eine niedrigere Auflösung wählen oder andere Programme schließen."
     ),
     "Choose a lower resolution.": "Eine niedrigere Auflösung wählen.",
-    "The resolution must lie between 16 and 1024.": "Die Auflösung muss zwischen 16 und 1024 liegen.",
-    "The height must lie between 0.1 and 10 metres.": "Die Größe muss zwischen 0,1 und 10 Metern liegen.",
+    "The resolution must lie between {} and {}.": "Die Auflösung muss zwischen {} und {} liegen.",
+    "The height must lie between {} and {} metres.": "Die Größe muss zwischen {} und {} Metern liegen.",
     "The device '{}' can't be used here.": "Das Gerät '{}' ist hier nicht nutzbar.",
     "Choose the device 'cpu'.": "Das Gerät 'cpu' wählen.",
     "The network weights are missing: {} was not found.": "Die Netzgewichte fehlen: {} wurde nicht gefunden.",

@@ -21,6 +21,7 @@ from .bugs import bug_line, traceback_text
 from .contracts import Request, Result
 from .errors import UserError
 from .export import WRITERS, atomic_file, check_mesh_path, check_writable, save_mesh
+from .options import add_back_options, add_look_options, add_person_option, number_between
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -129,24 +130,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("photo", metavar="PHOTO", help="JPEG, PNG, WebP or TIFF")
     parser.add_argument("-o", "--output", required=True, metavar="OUT", help=f"file to write: {', '.join(WRITERS)}")
-    parser.add_argument(
-        "--resolution",
-        type=_whole(16, 2048),
-        default=Request.resolution,
-        metavar="N",
-        help="cells along the longest side (default %(default)s)",
-    )
-    parser.add_argument(
-        "--height",
-        type=_metres,
-        default=Request.height,
-        metavar="M",
-        help="height of the person in metres (default %(default)s)",
-    )
+    add_look_options(parser)
     which = parser.add_mutually_exclusive_group()
-    which.add_argument(
-        "--person", type=_whole(0, 999), default=Request.person, metavar="K", help="which person; 0 is the largest"
-    )
+    add_person_option(which)
     which.add_argument(
         "--box", type=float, nargs=4, metavar=("X0", "Y0", "X1", "Y1"), help="where the person is, in pixels"
     )
@@ -154,48 +140,19 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--mask", default=Request.mask, metavar="FILE", help="picture of the photo's size, white where the person is"
     )
-    parser.add_argument(
-        "--no-photo-detail",
-        dest="photo_detail",
-        action="store_false",
-        help="keep the networks' soft colour on the visible side too",
-    )
-    parser.add_argument(
-        "--no-straighten", dest="straighten", action="store_false", help="take the camera for level, the lean for real"
-    )
-    parser.add_argument("--back", default=Request.back_photo, metavar="PHOTO", help="second photo, from behind")
-    parser.add_argument(
-        "--back-person",
-        type=_whole(0, 999),
-        default=Request.back_person,
-        metavar="K",
-        help="which person of the second photo; 0 is the largest",
-    )
+    add_back_options(parser)
     parser.add_argument("--weights", default=Request.weights, metavar="FILE", help="network weights (.safetensors)")
     parser.add_argument("--detector", default=Request.detector, metavar="FILE", help="weights of the person detector")
     parser.add_argument("--device", default=Request.device, help="cpu, cuda or mps (default %(default)s)")
     parser.add_argument(
-        "--threads", type=_whole(0, 1024), default=Request.threads, metavar="N", help="CPU threads; 0 for all"
+        "--threads",
+        type=number_between(int, 0, 1024),
+        default=Request.threads,
+        metavar="N",
+        help="CPU threads; 0 for all",
     )
     parser.add_argument("--report", default="", metavar="REPORT.json", help="also write timings, camera, lights, ...")
     return parser
-
-
-def _whole(least: int, most: int):
-    def number(text: str) -> int:
-        value = int(text)
-        if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{value} is not between {least} and {most}")
-        return value
-
-    return number
-
-
-def _metres(text: str) -> float:
-    value = float(text)
-    if not 0.01 <= value <= 100:
-        raise argparse.ArgumentTypeError(f"{text} is not between 0.01 and 100")
-    return value
 
 
 if __name__ == "__main__":

@@ -14,6 +14,8 @@ import numpy as np
 
 REQUEST_VERSION = 1
 RESULT_VERSION = 1
+RESOLUTIONS = (16, 1024)  # least and most
+HEIGHTS = (0.1, 10.0)  # metres, likewise
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from PIL import Image
 
 from .back import LEAST_OVERLAP, BackView, about_face, add_back_photo, find_back
 from .camera import DEFAULT_DISTANCE, CropSquare, distance_from_focal, project, unproject
-from .contracts import People, PhotoCamera, Request, Result, pitch_rotation
+from .contracts import HEIGHTS, RESOLUTIONS, People, PhotoCamera, Request, Result, pitch_rotation
 from .detail import add_photo_detail
 from .errors import UserError
 from .lighting import fit_light_rig
@@ -428,10 +428,12 @@ def peak_memory_mb() -> float:
 
 
 def _check(request: Request) -> None:
-    if not 16 <= request.resolution <= 1024:
-        raise UserError("The resolution must lie between 16 and 1024.")
-    if not 0.1 <= request.height <= 10:
-        raise UserError("The height must lie between 0.1 and 10 metres.")
+    least, most = RESOLUTIONS
+    if not least <= request.resolution <= most:
+        raise UserError(f"The resolution must lie between {least} and {most}.")
+    lowest, tallest = HEIGHTS
+    if not lowest <= request.height <= tallest:
+        raise UserError(f"The height must lie between {lowest:g} and {tallest:g} metres.")
     if not Path(request.photo).name:
         raise UserError("No photo was given.", "Choose a photo of a person.")
     check_memory(request.resolution)
