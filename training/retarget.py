@@ -224,7 +224,11 @@ def skeleton_joints(subject: Subject, transform: np.ndarray) -> np.ndarray:
 _ARMS = {side: [JOINT[side + key] for key in ("sho", "elb", "wri", "hand")] for side in "lr"}
 _LEGS = {side: [JOINT[side + key] for key in ("hip", "knee", "ank", "toe")] for side in "lr"}
 _SWING = np.radians(9.0)  # standard deviation of a limb bone's random swing
-_KNEES_BENT, _HEAD_BENT = np.radians([27.0, 6.0])  # of captured people who stand, beyond what is natural
+_HEAD = [JOINT[key] for key in ("head", "htop")]
+_WAIST = [JOINT[key] for key in ("spine", "chest")]
+_UPPER = [JOINT["neck"], *_HEAD, JOINT["lsho"], JOINT["rsho"]]
+# of captured people who stand, beyond what is natural; the head's against the chest
+_KNEES_BENT, _PELVIS_FORWARD, _CHEST_BACK, _HEAD_BENT = np.radians([27.0, 11.0, 8.0, 18.0])
 _KNEES_LEAST, _SQUAT = np.radians([3.0, 120.0])  # bends that stay as they are
 _THIGH_SHARE = 0.4  # of what a knee is unbent; the rest is the shin's
 
@@ -246,16 +250,16 @@ def vary(pose: np.ndarray, arms_of: np.ndarray, rng: np.random.Generator) -> np.
                 steps = steps @ turn.T
             swings = Rotation.from_rotvec(_swings(rng, len(steps)))
             out[chain[1:]] = out[chain[0]] + np.cumsum(swings.apply(steps), 0)
-    head = [JOINT["head"], JOINT["htop"]]
-    out[head] = pose[JOINT["neck"]] + Rotation.from_rotvec(_swings(rng, 1)[0]).apply(pose[head] - pose[JOINT["neck"]])
+    out[_HEAD] = _tilted(pose[_HEAD], pose[JOINT["neck"]], _swings(rng, 1)[0])
     return out
 
 
 def unbend(pose: np.ndarray, amount: float) -> np.ndarray:
-    """A pose (22, 3) with straighter knees and the head held higher: 0 as captured, 1 as people stand in photos.
+    """A pose (22, 3) held straighter: 0 as captured, 1 as people stand in photos.
 
-    The captures' people stand with their knees bent by 35 degrees in the median, their shins sloping backwards, and
-    their heads a little bent; a knee that is bent far, as in a squat, is what was meant.
+    The captures' people stand, in the median, with knees bent by 35 degrees and shins sloping backwards; and against
+    the rigs' rest poses, which stand naturally, with the pelvis tilted forward by 11 degrees, the chest back by 8 and
+    the head bent by 15. A knee that is bent far, as in a squat, is what was meant. Arms hang as they hung.
     """
     out = pose.copy()
     for side in "lr":
@@ -268,10 +272,21 @@ def unbend(pose: np.ndarray, amount: float) -> np.ndarray:
         out[knee] = pose[hip] + Rotation.from_rotvec(turn * _THIGH_SHARE).apply(thigh)
         out[ankle] = out[knee] + Rotation.from_rotvec(turn * (_THIGH_SHARE - 1)).apply(shin)
         out[toe] = out[ankle] + pose[toe] - pose[ankle]
-    back = Rotation.from_rotvec(_unit(pose[JOINT["rsho"]] - pose[JOINT["lsho"]]) * amount * _HEAD_BENT)
-    head = [JOINT["head"], JOINT["htop"]]
-    out[head] = pose[JOINT["neck"]] + back.apply(pose[head] - pose[JOINT["neck"]])
+    pelvis, chest, neck = (JOINT[key] for key in ("pelvis", "chest", "neck"))
+    to_the_right = _unit(pose[JOINT["rhip"]] - pose[JOINT["lhip"]])  # about it, positive turns tilt backwards
+    out[_WAIST] = _tilted(pose[_WAIST], pose[pelvis], to_the_right * amount * _PELVIS_FORWARD)
+    middle = (pose[pelvis] + pose[chest]) / 2
+    to_the_right = _unit(pose[JOINT["rsho"]] - pose[JOINT["lsho"]])
+    out[_UPPER] = _tilted(pose[_UPPER], middle, to_the_right * -amount * _CHEST_BACK)
+    out[_UPPER] += (out[chest] - pose[chest]) / 2
+    for shoulder, *arm in _ARMS.values():
+        out[arm] += out[shoulder] - pose[shoulder]
+    out[_HEAD] = _tilted(out[_HEAD], out[neck], to_the_right * amount * _HEAD_BENT)
     return out
+
+
+def _tilted(points: np.ndarray, centre: np.ndarray, turn: np.ndarray) -> np.ndarray:
+    return centre + Rotation.from_rotvec(turn).apply(points - centre)
 
 
 def _swings(rng: np.random.Generator, count: int) -> np.ndarray:

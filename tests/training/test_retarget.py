@@ -162,15 +162,30 @@ def test_unbending_by_nothing_changes_nothing_and_straight_knees_stay(standing):
     np.testing.assert_allclose(unbend(standing, 1.3)[legs], standing[legs], atol=1e-12)
 
 
-def test_an_unbent_head_is_held_higher(standing):
+def forward_tilt(pose, below, above):
+    """Degrees by which the line from one joint to another leans forward."""
+    along = pose[CAPTURED[above]] - pose[CAPTURED[below]]
+    return np.degrees(np.arctan2(-along[1], along[2]))
+
+
+def test_an_unbent_trunk_leans_back_at_the_waist_and_forward_above_with_the_head_up(standing):
     standing[CAPTURED["htop"]] = [0, -0.1, 1.74]
-    lifted = unbend(standing, 1.0)
-    neck, top = lifted[CAPTURED["neck"]], lifted[CAPTURED["htop"]]
-    assert top[2] > 1.74 and -0.1 < top[1] < -0.02 and neck.tolist() == standing[CAPTURED["neck"]].tolist()
+    before, after = ([forward_tilt(pose, *ends) for ends in (("pelvis", "chest"), ("neck", "htop"))]
+                     for pose in (standing, unbend(standing, 1.0)))  # fmt: skip
+    np.testing.assert_allclose(np.subtract(after, before), [-11, -10])
+    upper = unbend(standing, 1.0)
+    assert forward_tilt(upper, "chest", "neck") > forward_tilt(standing, "chest", "neck") + 8
+    for side in "lr":
+        arm = [CAPTURED[side + key] for key in ("sho", "elb", "wri", "hand")]
+        np.testing.assert_allclose(np.diff(upper[arm], axis=0), np.diff(standing[arm], axis=0), atol=1e-12)
 
 
-def test_captured_people_who_stand_come_out_with_straight_knees(shared_dir):
+def test_captured_people_who_stand_come_out_straight(shared_dir):
     poses = load_poses(shared_dir / "assets", held_out=False)
     upright = poses[stands(poses)][::5]
-    before, after = (np.median([knee_bends(unbend(pose, amount)) for pose in upright]) for amount in (0.0, 1.0))
-    assert before > 30 and 5 < after < 15
+    before, after = ([unbend(pose, amount) for pose in upright] for amount in (0.0, 1.0))
+    assert np.median([knee_bends(pose) for pose in before]) > 30
+    assert 5 < np.median([knee_bends(pose) for pose in after]) < 15
+    for ends, captured, natural in ((("pelvis", "chest"), 8, -3), (("neck", "htop"), 14, 5)):
+        assert np.median([forward_tilt(pose, *ends) for pose in before]) == pytest.approx(captured, abs=3)
+        assert np.median([forward_tilt(pose, *ends) for pose in after]) == pytest.approx(natural, abs=3)
