@@ -1,11 +1,11 @@
 """How good the weights are: on held-out people with known truth, and on real photos.
 
-    python -m training.evaluate --assets ../shared/assets [--weights F] [--limit N] [--resolution 192]
+    python -m training.evaluate --assets ../shared/assets [--weights F] [--limit N] [--resolution 192] [--unbent]
     python -m training.evaluate --photos ../shared/photos [--weights F]
 
 The first makes the held-out table (three groups, beside two baselines), the second checks each photo's mesh and its
 outline through the matched camera. Tables go into their sections of docs/results.md, every single number into
-out/evaluation.json or out/photos.json, and a contact sheet of each picture into out/contact, which is not kept with
+out/held_out.json or out/photos.json, and a contact sheet of each picture into out/contact, which is not kept with
 the code.
 """
 
@@ -169,10 +169,11 @@ def evaluate_held_out(args: argparse.Namespace) -> None:
         "inflated hull": lambda t: from_field(baselines.hull.field(t.mask, t.distance), args.resolution),
         "mean body": lambda t: from_field(baselines.body.field(), args.resolution),
     }
+    kept = "held_out_unbent" if args.unbent else "held_out"
     results, prints, started = [], [], time.time()
     cases = held_out_cases(args.assets, args.limit)
     for number, case in enumerate(cases):
-        truth = make_truth(case, args.assets)
+        truth = make_truth(case, args.assets, unbent=float(args.unbent))
         scores = CaseScores(asdict(case))
         for name, method in methods.items():
             scores.methods[name] = {}
@@ -182,7 +183,7 @@ def evaluate_held_out(args: argparse.Namespace) -> None:
                 continue
             scores.methods[name] = measure(predicted, truth)
             if name == "network":
-                _save_held_out_sheet(args.out / "contact" / "held_out", number, predicted, truth, scores)
+                _save_held_out_sheet(args.out / "contact" / kept, number, predicted, truth, scores)
         results.append(scores)
         prints.append(fingerprint(truth.image))
         print(_progress_line(number + 1, len(cases), scores, started), flush=True)
@@ -193,7 +194,7 @@ def evaluate_held_out(args: argparse.Namespace) -> None:
     )
     table = held_out_tables(results)
     _write_json(
-        args.out / "evaluation.json",
+        args.out / f"{kept}.json",
         {
             "weights": name,
             "sha256": sha256,
@@ -203,7 +204,7 @@ def evaluate_held_out(args: argparse.Namespace) -> None:
             "cases": [asdict(r) for r in results],
         },
     )
-    write_section(args.docs, "held-out people", f"{head}\n\n{table}")
+    write_section(args.docs, "held-out people, unbent" if args.unbent else "held-out people", f"{head}\n\n{table}")
     print(table)
 
 
@@ -371,6 +372,7 @@ def main() -> int:
     parser.add_argument("--weights", default="", help="network weights; those that ship if not given")
     parser.add_argument("--detector", default="", help="detector weights; those that ship if not given")
     parser.add_argument("--limit", type=int, default=CASES_PER_GROUP, help="held-out pictures a group")
+    parser.add_argument("--unbent", action="store_true", help="the same people, held straight as they stand in photos")
     parser.add_argument("--resolution", type=int, default=192)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
     parser.add_argument("--threads", type=int, default=0, help="0 = as many as the machine has")

@@ -20,6 +20,7 @@ from training.dataset import LEAST_SHADING, photo_effects, random_background, ra
 from training.light import Environment, Light, lit_pixels, load_environments, shade
 from training.metrics import Mesh, outer_mesh
 from training.render import ALPHA_CUT
+from training.retarget import unbend
 from training.subjects import Subject, list_subjects, load_poses, load_subject
 
 GROUPS = ("seen garments", "unseen garments", "rocketbox")
@@ -97,10 +98,11 @@ def held_out_cases(assets: Path, per_group: int = CASES_PER_GROUP) -> list[Case]
     return cases
 
 
-def make_truth(case: Case, assets: Path, **crop: Any) -> Truth:
-    """The picture of a case; ``crop``: arguments of :func:`place` (padding, shift) for another than the usual crop."""
+def make_truth(case: Case, assets: Path, unbent: float = 0.0, **crop: Any) -> Truth:
+    """The picture of a case; ``unbent``: how much straighter than captured, see :func:`training.retarget.unbend`;
+    ``crop``: arguments of :func:`place` (padding, shift) for another than the usual crop."""
     subject = load_subject(assets, case.kind, case.subject)
-    posed, joints = pose_subject(subject, load_poses(assets, held_out=True)[case.pose])
+    posed, joints = pose_subject(subject, unbend(load_poses(assets, held_out=True)[case.pose], unbent))
     placed = place(subject, posed, joints, case.yaw, case.pitch, case.roll, case.distance, **crop)
     sample = render(placed, case.seed)
     hit = sample["hit"]

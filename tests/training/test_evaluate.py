@@ -184,18 +184,21 @@ def test_a_photo_passes_by_its_outline(outline, passed):
     assert not evaluate.PhotoCheck("a.png", False, 1, outline, 2.0).passed
 
 
-def test_one_command_makes_table_numbers_and_pictures(shared_dir, tiny_weights, tmp_path, monkeypatch):
+@pytest.mark.parametrize(("unbent", "kept"), [(False, "held_out"), (True, "held_out_unbent")])
+def test_one_command_makes_table_numbers_and_pictures(unbent, kept, shared_dir, tiny_weights, tmp_path, monkeypatch):
     first = held_out.held_out_cases(shared_dir / "assets", 1)[:1]
     monkeypatch.setattr(evaluate, "held_out_cases", lambda assets, limit: first)
     small = baselines.Baselines(baselines.InflatedHull(0.3, 0.15), baselines.MeanBody(np.ones(baselines.GRID), 0.5))
     small.save(tmp_path / "b.npz")
     args = Namespace(
         weights=str(tiny_weights), baselines=tmp_path / "b.npz", assets=shared_dir / "assets", device="cpu", threads=1,
-        resolution=32, limit=1, out=tmp_path / "out", docs=tmp_path / "results.md",
+        resolution=32, limit=1, out=tmp_path / "out", docs=tmp_path / "results.md", unbent=unbent,
     )  # fmt: skip
     evaluate.evaluate_held_out(args)
-    data = json.loads((tmp_path / "out" / "evaluation.json").read_text())
+    data = json.loads((tmp_path / "out" / f"{kept}.json").read_text())
     assert [c["case"]["subject"] for c in data["cases"]] == [first[0].subject]
-    assert data["sha256"] in (tmp_path / "results.md").read_text()
+    text = (tmp_path / "results.md").read_text()
+    assert data["sha256"] in text
+    assert ("<!-- end held-out people, unbent -->" in text) == unbent
     assert {"network", "inflated hull", "mean body"} == set(data["summary"]["all"])
     assert data["summary"]["all"]["inflated hull"]["outline_iou"] > 0.7

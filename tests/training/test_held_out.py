@@ -74,6 +74,13 @@ def test_pictures_are_the_same_each_time(assets, truth):
     assert np.array_equal(again.outer.faces, truth.outer.faces)
 
 
+def test_unbent_people_are_the_same_in_another_pose(assets, truth):
+    unbent = held_out.make_truth(truth.case, assets, unbent=1.0)
+    assert np.array_equal(unbent.solid.faces, truth.solid.faces)
+    moved = np.linalg.norm(unbent.solid.vertices - truth.solid.vertices, axis=1)
+    assert 0.01 < moved.mean() < 0.2
+
+
 def test_transparent_faces_of_a_card_are_left_out():
     class Card:
         faces = np.array([[0, 1, 2], [2, 1, 3]])
