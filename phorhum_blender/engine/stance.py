@@ -12,8 +12,7 @@ import numpy as np
 
 from .skeleton import JOINT
 
-# Of the lean of the person that G sees; the least error of the lean left over, on 840 pictures of training people
-# (docs/results.md, "Standing upright").
+# Of the lean that G sees; chosen for the least error of the lean that is left (docs/results.md, "Standing upright").
 CAMERA_SHARE = 0.6
 LYING = math.radians(45)  # from this lean on a person does not stand, and the lean tells nothing of the camera
 SOLE = 0.25  # where the weight rests, from the ankle to the toes
