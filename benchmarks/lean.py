@@ -3,8 +3,8 @@
     python -m benchmarks.lean --assets ../shared/assets [--trained 600]
 
 The lean is that of the line from the feet to the neck, as seen from the camera's side; the truth is known because the
-people are placed by hand. Held-out people; ``--trained`` asks so many pictures of training people instead, from which
-:data:`phorhum_blender.engine.stance.CAMERA_SHARE` was chosen.
+people are placed by hand. Held-out people; ``--trained`` asks so many pictures of training people instead; on such,
+then in poses as captured, :data:`phorhum_blender.engine.stance.CAMERA_SHARE` was chosen.
 """
 
 from __future__ import annotations
@@ -15,16 +15,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from phorhum_blender.engine import stance
-from phorhum_blender.engine.camera import CropSquare
 from phorhum_blender.engine.reconstruct import Reconstructor
 from training.cache import Placed, place, pose_subject, random_pose, random_subject, random_view, standing
-from training.held_out import held_out_cases, light_picture, render
+from training.evaluate import encode_picture
+from training.held_out import held_out_cases, light_picture, place_case, render
 from training.light import load_environments
-from training.subjects import load_poses, load_subject
+from training.subjects import load_poses
 
 SHARES = np.linspace(0, 1, 11)
 POSES = 6  # of each training person
@@ -51,9 +50,7 @@ class Leans:
 def held_out_people(assets: Path) -> Iterator[Seen]:
     poses = load_poses(assets, held_out=True)
     for case in held_out_cases(assets):
-        posed, joints = pose_subject(subject := load_subject(assets, case.kind, case.subject), poses[case.pose])
-        placed = place(subject, posed, joints, case.yaw, case.pitch, case.roll, case.distance)
-        yield Seen(placed, case.pitch, bool(standing(poses[case.pose][None])[0]))
+        yield Seen(place_case(case, assets), case.pitch, bool(standing(poses[case.pose][None])[0]))
 
 
 def training_people(assets: Path, count: int) -> Iterator[Seen]:
@@ -66,11 +63,9 @@ def training_people(assets: Path, count: int) -> Iterator[Seen]:
 
 
 def measure(network: Reconstructor, seen: Seen, assets: Path, seed: int) -> Leans:
-    size = network.model.config.image_size
     sample = render(seen.placed, seed)
     picture, *_ = light_picture(sample, sample["albedo"].astype(np.float32) / 255, load_environments(assets), seed)
-    image = cv2.resize(picture.transpose(1, 2, 0), (size, size), interpolation=cv2.INTER_AREA)
-    joints = network.joints(network.encode_crop(image, CropSquare(0.0, 0.0, 2.0), seen.placed.distance))
+    joints = network.joints(encode_picture(network, picture, seen.placed.distance))
     true = math.degrees(stance.lean_towards_camera(seen.placed.joints)) - seen.pitch
     return Leans(true, math.degrees(stance.lean_towards_camera(joints)), seen.standing)
 

@@ -32,7 +32,7 @@ from phorhum_blender.engine.errors import UserError
 from phorhum_blender.engine.lighting import fit_light_rig
 from phorhum_blender.engine.person import select_person
 from phorhum_blender.engine.photo import load_photo
-from phorhum_blender.engine.reconstruct import NORMAL_STEP, Reconstructor
+from phorhum_blender.engine.reconstruct import NORMAL_STEP, Encoded, Reconstructor
 from phorhum_blender.engine.surface import extract_surface, field_normals
 from training import metrics
 from training.backgrounds import PHOTO_SUFFIXES
@@ -91,13 +91,18 @@ class CaseScores:
     methods: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
+def encode_picture(network: Reconstructor, picture: np.ndarray, distance: float) -> Encoded:
+    """What the network says of a held-out ``picture`` (4, S, S) from ``distance``, crop units."""
+    size = network.model.config.image_size
+    image = cv2.resize(picture.transpose(1, 2, 0), (size, size), interpolation=cv2.INTER_AREA)
+    return network.encode_crop(image, CropSquare(0.0, 0.0, 2.0), distance)
+
+
 @torch.inference_mode()
 def from_network(network: Reconstructor, truth: Truth, resolution: int) -> Prediction:
     """The shipped reconstruction from the crop on: no detector, known camera. Raises :class:`UserError` when there is
     no surface."""
-    size = network.model.config.image_size
-    image = cv2.resize(truth.image.transpose(1, 2, 0), (size, size), interpolation=cv2.INTER_AREA)
-    encoded = network.encode_crop(image, CropSquare(0.0, 0.0, 2.0), truth.distance)
+    encoded = encode_picture(network, truth.image, truth.distance)
 
     def distances(points: np.ndarray) -> np.ndarray:
         return network.distances(encoded, points)

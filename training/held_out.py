@@ -98,12 +98,19 @@ def held_out_cases(assets: Path, per_group: int = CASES_PER_GROUP) -> list[Case]
     return cases
 
 
-def make_truth(case: Case, assets: Path, unbent: float = 0.0, **crop: Any) -> Truth:
-    """The picture of a case; ``unbent``: how much straighter than captured, see :func:`training.retarget.unbend`;
-    ``crop``: arguments of :func:`place` (padding, shift) for another than the usual crop."""
+def place_case(case: Case, assets: Path, unbent: float = 0.0, **crop: Any) -> Placed:
+    """The person of a case before the camera; ``unbent``: how much straighter than captured, see
+    :func:`training.retarget.unbend`; ``crop``: arguments of :func:`place` (padding, shift) for another than the usual
+    crop."""
     subject = load_subject(assets, case.kind, case.subject)
     posed, joints = pose_subject(subject, unbend(load_poses(assets, held_out=True)[case.pose], unbent))
-    placed = place(subject, posed, joints, case.yaw, case.pitch, case.roll, case.distance, **crop)
+    return place(subject, posed, joints, case.yaw, case.pitch, case.roll, case.distance, **crop)
+
+
+def make_truth(case: Case, assets: Path, unbent: float = 0.0, **crop: Any) -> Truth:
+    """The picture of a case; ``unbent`` and ``crop`` as in :func:`place_case`."""
+    placed = place_case(case, assets, unbent, **crop)
+    subject = placed.subject
     sample = render(placed, case.seed)
     hit = sample["hit"]
     albedo, albedo_back = (sample[name].astype(np.float32) / 255 for name in ("albedo", "albedo_back"))

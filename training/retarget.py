@@ -262,27 +262,36 @@ def unbend(pose: np.ndarray, amount: float) -> np.ndarray:
     the head bent by 15. A knee that is bent far, as in a squat, is what was meant. Arms hang as they hung.
     """
     out = pose.copy()
-    for side in "lr":
-        hip, knee, ankle, toe = _LEGS[side]
-        thigh, shin = pose[knee] - pose[hip], pose[ankle] - pose[knee]
-        hinge = np.cross(thigh, shin)
-        bend = np.arctan2(np.linalg.norm(hinge), thigh @ shin)
-        less = amount * _KNEES_BENT * max(0.0, 1 - (bend / _SQUAT) ** 2)
-        turn = _unit(hinge) * min(less, max(0.0, bend - _KNEES_LEAST))
-        out[knee] = pose[hip] + Rotation.from_rotvec(turn * _THIGH_SHARE).apply(thigh)
-        out[ankle] = out[knee] + Rotation.from_rotvec(turn * (_THIGH_SHARE - 1)).apply(shin)
-        out[toe] = out[ankle] + pose[toe] - pose[ankle]
-    pelvis, chest, neck = (JOINT[key] for key in ("pelvis", "chest", "neck"))
-    to_the_right = _unit(pose[JOINT["rhip"]] - pose[JOINT["lhip"]])  # about it, positive turns tilt backwards
-    out[_WAIST] = _tilted(pose[_WAIST], pose[pelvis], to_the_right * amount * _PELVIS_FORWARD)
-    middle = (pose[pelvis] + pose[chest]) / 2
-    to_the_right = _unit(pose[JOINT["rsho"]] - pose[JOINT["lsho"]])
-    out[_UPPER] = _tilted(pose[_UPPER], middle, to_the_right * -amount * _CHEST_BACK)
-    out[_UPPER] += (out[chest] - pose[chest]) / 2
-    for shoulder, *arm in _ARMS.values():
-        out[arm] += out[shoulder] - pose[shoulder]
-    out[_HEAD] = _tilted(out[_HEAD], out[neck], to_the_right * amount * _HEAD_BENT)
+    for leg in _LEGS.values():
+        _unbend_leg(out, leg, amount)
+    _unbend_trunk(out, amount)
     return out
+
+
+def _unbend_leg(pose: np.ndarray, leg: list[int], amount: float) -> None:
+    hip, knee, ankle, toe = leg
+    thigh, shin, foot = np.diff(pose[leg], axis=0)
+    hinge = np.cross(thigh, shin)
+    bend = np.arctan2(np.linalg.norm(hinge), thigh @ shin)
+    less = amount * _KNEES_BENT * max(0.0, 1 - (bend / _SQUAT) ** 2)
+    turn = _unit(hinge) * min(less, max(0.0, bend - _KNEES_LEAST))
+    pose[knee] = pose[hip] + Rotation.from_rotvec(turn * _THIGH_SHARE).apply(thigh)
+    pose[ankle] = pose[knee] + Rotation.from_rotvec(turn * (_THIGH_SHARE - 1)).apply(shin)
+    pose[toe] = pose[ankle] + foot
+
+
+def _unbend_trunk(pose: np.ndarray, amount: float) -> None:
+    before = pose.copy()
+    pelvis, chest, neck = (JOINT[key] for key in ("pelvis", "chest", "neck"))
+    # turns about an axis to the person's right tilt backwards
+    hips, shoulders = (_unit(before[JOINT["r" + key]] - before[JOINT["l" + key]]) for key in ("hip", "sho"))
+    pose[_WAIST] = _tilted(before[_WAIST], before[pelvis], hips * amount * _PELVIS_FORWARD)
+    middle = (before[pelvis] + before[chest]) / 2
+    pose[_UPPER] = _tilted(before[_UPPER], middle, shoulders * -amount * _CHEST_BACK)
+    pose[_UPPER] += (pose[chest] - before[chest]) / 2
+    for shoulder, *arm in _ARMS.values():
+        pose[arm] += pose[shoulder] - before[shoulder]
+    pose[_HEAD] = _tilted(pose[_HEAD], pose[neck], shoulders * amount * _HEAD_BENT)
 
 
 def _tilted(points: np.ndarray, centre: np.ndarray, turn: np.ndarray) -> np.ndarray:
