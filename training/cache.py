@@ -48,6 +48,7 @@ class Placed:
     distance: float  # crop units
     unit: float  # metres of a 1.70 m person per crop unit
     joints: np.ndarray  # (21, 3) crop units, in the order of engine.skeleton.JOINTS
+    pitch: float  # degrees by which the camera looks down
 
     def scene(self) -> Scene:
         s = self.subject
@@ -99,7 +100,7 @@ def place(
     height = np.ptp(subject.vertices[:, 2])
     view /= half
     unit = half * STANDARD_HEIGHT / height
-    return Placed(subject, view[: len(posed)], distance / half, unit, view[len(posed) :])
+    return Placed(subject, view[: len(posed)], distance / half, unit, view[len(posed) :], pitch)
 
 
 def surface_centre(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -251,6 +252,7 @@ def make_sample(
         "visible": visible,
         "directions": axes,
         "camera": np.array([distance, placed.unit], np.float32),
+        "pitch": np.array(placed.pitch, np.float32),
         "part": part[front.face[seen]],
         "joints": placed.joints.astype(np.float32),
         "kind": np.array(placed.subject.kind),
@@ -312,9 +314,9 @@ def load_sample(path: Path) -> dict[str, np.ndarray]:
     front, back (S, S) float16 z in crop units where hit (S, S) bool; visible (S, S, D / 8) uint8, which of directions
     (D, 3) each pixel sees, see :func:`training.render.visibility`; points (P, 3) and
     surface (Q, 3) float32 crop units, distance (P,) and surface_normal (Q, 3) float32, surface_albedo (Q, 3) uint8
-    sRGB; camera (2,): distance in crop units, metres of a 1.70 m person per crop unit; part (S, S) uint8 number of the
-    bone (engine.skeleton.BONES) that moves what is seen; joints (21, 3) crop units. A sample for G alone has no points
-    and no surface.
+    sRGB; camera (2,): distance in crop units, metres of a 1.70 m person per crop unit; pitch (): degrees by which the
+    camera looks down; part (S, S) uint8 number of the bone (engine.skeleton.BONES) that moves what is seen; joints
+    (21, 3) crop units. A sample for G alone has no points and no surface.
     """
     with np.load(path) as data:
         sample = {key: data[key] for key in data.files}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import BytesIO
@@ -14,6 +15,7 @@ import torch
 from PIL import Image
 from torch.utils.data import IterableDataset
 
+from phorhum_blender.engine.camera import view_code
 from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
 from phorhum_blender.engine.skeleton import MIRRORED_BONES, MIRRORED_JOINTS
 from training.backgrounds import photo_background
@@ -28,10 +30,13 @@ POINTS, SURFACE, SHADED = 1500, 400, 256  # points a picture in one step
 SPHERE = 64  # normals all around at which the light itself is learned
 OFF_SURFACE = 0.01  # crop units: standard deviation of points beside the surface whose albedo is learned
 PATCH = (32, 16)  # rows and columns of the rendered patch, pixels of the maps: 512 rays
+KNOWN_SHARE = 0.5  # of the pictures, where G is told the camera's distance, and likewise its pitch
+PITCH_NOISE = 1.0  # degrees: standard deviation of the error of a pitch that is told
 OWN_PHOTO_SHARE = 0.5  # of the pictures, where the user has given photos as backgrounds
 # rows of a sample's points: near the surface, along whole rays, in the whole box
 POINT_KINDS = dict(zip(("near", "rays", "box"), np.cumsum([NEAR_POINTS, RAY_POINTS, BOX_POINTS]).tolist(), strict=True))
 MASKS = ("detected", "true", "unknown")
+FIELD = ("points", "distance", "surface", "surface_normal", "surface_albedo")  # what f alone learns from
 
 
 @dataclass(frozen=True)
@@ -41,6 +46,7 @@ class Choices:
     backgrounds: Path | None = None  # folder of the user's own photos
     points: tuple[str, ...] = tuple(POINT_KINDS)  # kinds of points that f learns from
     mask: str = "detected"  # of MASKS: as detectors give it, the true one, or never known
+    field: bool = True  # whether f learns, too; otherwise samples for G alone may lie among the others
 
 
 USUAL = Choices()
@@ -97,9 +103,11 @@ class Photos(IterableDataset):
         if path in self.kept:
             return lay_out(self.kept[path])
         sample = load_sample(path)
+        if not self.choices.field:
+            sample = {key: values for key, values in sample.items() if key not in FIELD}
         while self.size <= sample["hit"].shape[0] // 2:
             sample = halve(sample)
-        if self.size <= KEPT_SIZE:
+        if len(sample["hit"]) <= KEPT_SIZE:
             self.kept[path] = gather(sample)
         return sample
 
@@ -146,7 +154,8 @@ def make_photo(
     points (P, 3), distance (P,); surface (Q, 3) with surface_normal, surface_albedo (sRGB), and off_surface (Q, 3)
     beside it; shaded_normal, shading (K, 3) linear, of what is seen; sphere_normal, sphere_shading (L, 3) linear, of an
     unshadowed surface that faces anywhere; patch (2,): first row and column of the rendered patch; joints (21, 3);
-    camera (2,): distance, metres a unit; back_albedo () weight of albedo that is not seen.
+    camera (2,): distance, metres a unit; view (4,): what G is told of the camera; back_albedo () weight of albedo
+    that is not seen.
     """
     environment: Environment = environments[rng.integers(len(environments))]
     turn = rng.random()
@@ -189,8 +198,16 @@ def make_photo(
     around = np.maximum(light.shading(out["sphere_normal"]), LEAST_SHADING)
     out["sphere_shading"] = around * gains * (out["shading"].mean() / gains.mean() / open_sky)
     out["camera"], out["joints"] = sample["camera"], sample["joints"]
+    out["view"] = _what_is_told(sample, rng)
     out["back_albedo"] = np.float32(0.3 if str(sample["kind"]) == "rocketbox" else 1.0)
     return {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in out.items()}
+
+
+def _what_is_told(sample: dict, rng: np.random.Generator) -> tuple[float, ...]:
+    """The camera as a user or the photo's own record tells it, or leaves it open; see :func:`view_code`."""
+    distance = float(sample["camera"][0]) if rng.random() < KNOWN_SHARE else None
+    pitch = math.radians(rng.normal(sample["pitch"], PITCH_NOISE)) if rng.random() < KNOWN_SHARE else None
+    return view_code(distance, pitch)
 
 
 def _field_targets(sample: dict, choices: Choices, rng: np.random.Generator) -> dict[str, np.ndarray]:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -91,18 +92,20 @@ class CaseScores:
     methods: dict[str, dict[str, float]] = field(default_factory=dict)
 
 
-def encode_picture(network: Reconstructor, picture: np.ndarray, distance: float) -> Encoded:
-    """What the network says of a held-out ``picture`` (4, S, S) from ``distance``, crop units."""
+def encode_picture(network: Reconstructor, picture: np.ndarray, distance: float, pitch: float | None = None) -> Encoded:
+    """What the network says of a held-out ``picture`` (4, S, S) from ``distance``, crop units, by a camera that looks
+    down by ``pitch`` degrees, if that is told."""
     size = network.model.config.image_size
     image = cv2.resize(picture.transpose(1, 2, 0), (size, size), interpolation=cv2.INTER_AREA)
-    return network.encode_crop(image, CropSquare(0.0, 0.0, 2.0), distance)
+    down = None if pitch is None else math.radians(pitch)
+    return network.encode_crop(image, CropSquare(0.0, 0.0, 2.0), distance, down)
 
 
 @torch.inference_mode()
-def from_network(network: Reconstructor, truth: Truth, resolution: int) -> Prediction:
-    """The shipped reconstruction from the crop on: no detector, known camera. Raises :class:`UserError` when there is
-    no surface."""
-    encoded = encode_picture(network, truth.image, truth.distance)
+def from_network(network: Reconstructor, truth: Truth, resolution: int, tilt_known: bool = True) -> Prediction:
+    """The shipped reconstruction from the crop on: no detector, known camera, or all but its tilt. Raises
+    :class:`UserError` when there is no surface."""
+    encoded = encode_picture(network, truth.image, truth.distance, truth.case.pitch if tilt_known else None)
 
     def distances(points: np.ndarray) -> np.ndarray:
         return network.distances(encoded, points)
@@ -171,6 +174,7 @@ def evaluate_held_out(args: argparse.Namespace) -> None:
     baselines = _baselines(args.baselines, args.assets)
     methods: dict[str, Callable[[Truth], Prediction]] = {
         "network": lambda t: from_network(network, t, args.resolution),
+        "network, camera's tilt unknown": lambda t: from_network(network, t, args.resolution, tilt_known=False),
         "inflated hull": lambda t: from_field(baselines.hull.field(t.mask, t.distance), args.resolution),
         "mean body": lambda t: from_field(baselines.body.field(), args.resolution),
     }

@@ -58,7 +58,7 @@ def compute_losses(
     devices that are made for them.
     """
     with torch.autocast(batch["image"].device.type, torch.bfloat16, enabled=sixteen_bits):
-        encoding = model.encode(batch["image"])
+        encoding = model.encode(batch["image"], batch["view"])
     encoding = encoding.float()
     losses = {
         **map_losses(encoding, batch),

@@ -59,7 +59,18 @@ def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
 class Optimiser:
     """Muon for the weights within the networks, AdamW for the first and last layers, biases and scales."""
 
-    OUTER = ("stem", "head", "maps", "parts", "first_pixel", "first_point", "distance", "albedo", "shading_network")
+    OUTER = (
+        "stem",
+        "view",
+        "head",
+        "maps",
+        "parts",
+        "first_pixel",
+        "first_point",
+        "distance",
+        "albedo",
+        "shading_network",
+    )
 
     def __init__(self, model: nn.Module, lr: float, muon: bool = True):
         """``muon`` False leaves everything to AdamW."""

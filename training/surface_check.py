@@ -6,6 +6,7 @@ cells, and compared with the points of the outer surface that the samples carry.
 
 from __future__ import annotations
 
+import math
 import time
 from pathlib import Path
 from typing import NamedTuple
@@ -32,6 +33,7 @@ class Person(NamedTuple):
 
     image: np.ndarray  # (S, S, 4) float32 0..1: sRGB-encoded colour and mask
     distance: float  # crop units, of the camera
+    pitch: float  # radians by which it looks down
     unit: float  # metres a crop unit
     points: np.ndarray  # (Q, 3) of the outer surface, crop units
     normals: np.ndarray  # (Q, 3)
@@ -62,7 +64,7 @@ def person(path: Path, photo: dict[str, torch.Tensor]) -> Person:
     sample = load_sample(path)
     distance, unit = sample["camera"].tolist()
     image = photo["image"].permute(1, 2, 0).numpy()
-    return Person(image, distance, unit, sample["surface"], sample["surface_normal"])
+    return Person(image, distance, math.radians(sample["pitch"]), unit, sample["surface"], sample["surface_normal"])
 
 
 @torch.inference_mode()
@@ -70,7 +72,7 @@ def measure(network: Reconstructor, people: list[Person]) -> list[float]:
     """Error in cm of each of the ``people`` that the network finds a surface of."""
     errors = []
     for one in people:
-        encoded = network.encode_crop(one.image, CropSquare(0.0, 0.0, 2.0), one.distance)
+        encoded = network.encode_crop(one.image, CropSquare(0.0, 0.0, 2.0), one.distance, one.pitch)
         try:
             surface = extract_surface(lambda p, e=encoded: network.distances(e, p), network.bounds(encoded), CELLS)
         except UserError:  # there is none

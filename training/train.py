@@ -84,13 +84,15 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def check_samples(folder: Path, maps_only: bool) -> None:
-    """Raises ``SystemExit`` where a folder has no samples, or samples for G alone that are to teach f."""
+    """Raises ``SystemExit`` where a folder has no samples, or old ones, or samples for G alone that are to teach f."""
     first = next(folder.glob("*.npz"), None)
     if first is None:
         raise SystemExit(f"There are no samples in {folder}; make some with training.cache.")
     with np.load(first) as sample:
         if not maps_only and "points" not in sample.files:
             raise SystemExit(f"The samples in {folder} teach G alone; add --maps-only, or choose others.")
+        if "pitch" not in sample.files:
+            raise SystemExit(f"The samples in {folder} are of an older version; make them anew with training.cache.")
 
 
 def best_precision(device: str) -> str:
@@ -176,7 +178,7 @@ class Trainer:
             batch=args.batch // self.world,
             rank=self.rank,
             world=self.world,
-            choices=Choices(args.backgrounds, tuple(args.points), args.mask),
+            choices=Choices(args.backgrounds, tuple(args.points), args.mask, not args.maps_only),
         )
         # a forked worker can inherit a held lock of a thread pool and never start
         spawn = {"num_workers": args.workers, "prefetch_factor": 4, "multiprocessing_context": "spawn"}
@@ -263,7 +265,7 @@ def progress_picture(model: PhorhumModel, batch: dict[str, torch.Tensor]) -> Ima
     """A row a photo: the photo; albedo, normals, front and back depth (bright is near) as predicted; then the true
     ones."""
     batch = {key: value[:SHOWN] for key, value in batch.items()}
-    maps = dense_maps(model.encode(batch["image"]).features)
+    maps = dense_maps(model.encode(batch["image"], batch["view"]).features)
     predicted = {**maps, "albedo": torch.sigmoid(maps["albedo"])}
     weight = batch["weight"]
 

@@ -16,7 +16,7 @@ import bpy
 from ..engine.contracts import Request, Result
 from ..engine.errors import Cancelled, UserError
 from ..engine.export import WRITERS, save_mesh
-from ..engine.options import add_back_options, add_look_options, add_person_option
+from ..engine.options import add_back_options, add_look_options, add_person_option, look_fields
 from ..worker.client import log_bug
 from ..worker.protocol import Event
 from . import engine_process
@@ -70,11 +70,8 @@ def _make(photo: str, target: Path, options: argparse.Namespace) -> None:
     here = machine(bpy.context)
     request = Request(
         photo=os.path.abspath(photo),
-        resolution=options.resolution,
-        height=options.height,
         person=options.person,
-        photo_detail=options.photo_detail,
-        straighten=options.straighten,
+        **look_fields(options),
         back_photo=os.path.abspath(options.back) if options.back else "",
         back_person=options.back_person,
         device=here.device,

@@ -51,9 +51,13 @@ GERMAN: dict[str, str] = {
     ),
     "Photo Detail": "Fotodetails",
     "Give the visible side the fine colour of the photo itself": "Der sichtbaren Seite feine Farben des Fotos geben",
-    "Straighten": "Aufrichten",
-    "Take most of a standing person's lean for the camera's tilt; off: the camera was held level": (
-        "Die Neigung einer stehenden Person größtenteils der Kamera zuschreiben; aus: die Kamera war waagerecht"
+    "Tilt Known": "Neigung bekannt",
+    "Say how far the camera looked down; off: the photo's own record or the person's stance tells": (
+        "Angeben, wie weit die Kamera nach unten blickte; aus: wie es das Foto selbst oder die Haltung der Person sagt"
+    ),
+    "Camera Tilt": "Kameraneigung",
+    "How far the camera looked down, where the tilt is known; 0 is level, negative is up": (
+        "Wie weit die Kamera nach unten blickte, wenn es bekannt ist; 0 ist waagerecht, negativ nach oben"
     ),
     "Back Photo": "Rückenfoto",
     "Second photo of the same person, from behind, which gives the back its colours; may be empty": (

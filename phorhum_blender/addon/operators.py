@@ -347,7 +347,8 @@ def _request(context: bpy.types.Context, operator: bpy.types.Operator, photo: st
         resolution=operator.resolution,
         height=round(operator.height, 6),  # the property holds 32-bit floats: 1.7 would be stored as 1.7000000476
         photo_detail=operator.photo_detail,
-        straighten=operator.straighten,
+        tilt_known=operator.tilt_known,
+        camera_tilt=round(operator.camera_tilt, 6),
         **dataclasses.asdict(machine(context)),
     )
 

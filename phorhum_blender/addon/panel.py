@@ -128,7 +128,9 @@ def _draw_section(
     header.label(text=title, translate=False)
     if body:
         for option in properties:
-            body.prop(settings, option)
+            row = body.row()
+            row.active = option != "camera_tilt" or settings.tilt_known
+            row.prop(settings, option)
     return body
 
 

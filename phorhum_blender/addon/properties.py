@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 
 import bpy
@@ -44,11 +45,20 @@ def look_options() -> dict[str, object]:
             description="Give the visible side the fine colour of the photo itself",
             default=True,
         ),
-        "straighten": BoolProperty(
-            name="Straighten",
+        "tilt_known": BoolProperty(
+            name="Tilt Known",
             translation_context=CONTEXT,
-            description="Take most of a standing person's lean for the camera's tilt; off: the camera was held level",
-            default=True,
+            description="Say how far the camera looked down; off: the photo's own record or the person's stance tells",
+            default=False,
+        ),
+        "camera_tilt": FloatProperty(
+            name="Camera Tilt",
+            translation_context=CONTEXT,
+            description="How far the camera looked down, where the tilt is known; 0 is level, negative is up",
+            default=0.0,
+            min=-math.pi / 2,
+            max=math.pi / 2,
+            subtype="ANGLE",
         ),
     }
 

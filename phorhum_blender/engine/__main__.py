@@ -21,7 +21,7 @@ from .bugs import bug_line, traceback_text
 from .contracts import Request, Result
 from .errors import UserError
 from .export import WRITERS, atomic_file, check_mesh_path, check_writable, save_mesh
-from .options import add_back_options, add_look_options, add_person_option, number_between
+from .options import add_back_options, add_look_options, add_person_option, look_fields, number_between
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -44,14 +44,11 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _run(options: argparse.Namespace) -> None:
     request = Request(
         photo=options.photo,
-        resolution=options.resolution,
-        height=options.height,
         person=options.person,
         box=tuple(options.box) if options.box else None,
         whole_frame=options.whole_frame,
         mask=options.mask,
-        photo_detail=options.photo_detail,
-        straighten=options.straighten,
+        **look_fields(options),
         back_photo=options.back,
         back_person=options.back_person,
         weights=options.weights,

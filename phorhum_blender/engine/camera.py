@@ -7,11 +7,14 @@ crop with the usual padding is about 1.7 units tall, so a unit is about a metre.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 
 DEFAULT_DISTANCE = 4.0  # crop units: a photo taken from about four metres
+VIEW_CODE = 4  # length of :func:`view_code`
+MOST_PITCH = math.radians(20)  # of which G is told: training shows hardly more
 PADDING = 1.18  # side of the square crop / longer side of the person's box
 
 
@@ -47,3 +50,17 @@ def unproject(xy: torch.Tensor, z: torch.Tensor, distance: torch.Tensor | float)
 def distance_from_focal(focal_pixels: float, crop_side: float) -> float:
     """Distance in crop units of a camera with this focal length whose crop of ``crop_side`` pixels spans 2 units."""
     return 2.0 * focal_pixels / crop_side
+
+
+def pitch_of_crop(tilt: float, square: CropSquare, distance: float, height: int) -> float:
+    """Radians by which the crop camera looks down, whose axis goes through the middle of ``square``, where that of the
+    photo, of ``height`` pixels, whose axis goes through the photo's middle, looks down by ``tilt``."""
+    return tilt + math.atan2(square.centre_y - height / 2, distance * square.side / 2)
+
+
+def view_code(distance: float | None, pitch: float | None) -> tuple[float, float, float, float]:
+    """What G is told of the camera: its ``distance`` in crop units and its ``pitch``, radians downwards, each brought
+    to about -1..1 and followed by whether it is known. None: not known. All zeros say nothing."""
+    near = (4.0 / distance - 1.0, 1.0) if distance is not None else (0.0, 0.0)
+    down = (10.0 * math.sin(min(max(pitch, -MOST_PITCH), MOST_PITCH)), 1.0) if pitch is not None else (0.0, 0.0)
+    return (*near, *down)

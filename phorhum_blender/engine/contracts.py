@@ -30,7 +30,8 @@ class Request:
     whole_frame: bool = False  # take the whole photo as the person's box; skips detection
     mask: str = ""  # path of a picture of the photo's size, white where the person is; skips detection; "" = none
     photo_detail: bool = True  # give the visible side the photo's own fine colour
-    straighten: bool = True  # take most of a standing person's lean for the camera's tilt; False: the camera was level
+    tilt_known: bool = False  # whether camera_tilt says it; else the photo's own record does, or how the person stands
+    camera_tilt: float = 0.0  # radians by which the camera looked down
     back_photo: str = ""  # path of a second photo, taken from behind, whose colour the back gets; "" = none
     back_person: int = 0  # index among the persons of the back photo, largest first
     weights: str = ""  # path of the network weights; "" = those that ship

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import math
 from collections.abc import Callable
 from typing import Any
 
 from .contracts import HEIGHTS, RESOLUTIONS, Request
 
 MOST_PEOPLE = 1000  # in a photo
+MOST_TILT = 90  # degrees
 
 
 def add_look_options(parser: argparse.ArgumentParser) -> None:
@@ -34,11 +36,22 @@ def add_look_options(parser: argparse.ArgumentParser) -> None:
         help="keep the networks' soft colour on the visible side too",
     )
     parser.add_argument(
-        "--no-straighten",
-        dest="straighten",
-        action="store_false",
-        help="take the camera for level, and a standing person's lean for real",
+        "--camera-tilt",
+        type=number_between(float, -MOST_TILT, MOST_TILT),
+        metavar="DEGREES",
+        help="how far the camera looked down (default: as the photo or the person's stance tells)",
     )
+
+
+def look_fields(options: argparse.Namespace) -> dict[str, Any]:
+    """The fields of a request that :func:`add_look_options` asks for."""
+    return {
+        "resolution": options.resolution,
+        "height": options.height,
+        "photo_detail": options.photo_detail,
+        "tilt_known": options.camera_tilt is not None,
+        "camera_tilt": math.radians(options.camera_tilt or 0.0),
+    }
 
 
 def add_person_option(parser: Any, of: str = "") -> None:

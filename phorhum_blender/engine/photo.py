@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageCms, UnidentifiedImageError
 
 from .errors import UserError
+from .gravity import camera_tilt
 
 FORMATS = ("JPEG", "PNG", "WEBP", "TIFF")
 MIN_SIDE = 64  # pixels
@@ -45,12 +46,14 @@ class Photo:
     ``alpha``: (H, W) uint8, 255 = opaque; None unless the file's transparency really cuts something out.
     ``focal_pixels``: focal length in pixels of this array, from EXIF; None when the file does not tell.
     ``path``: where it was read from.
+    ``tilt``: radians by which the camera looked down, from the phone's own record; None when the file does not tell.
     """
 
     rgb: np.ndarray
     alpha: np.ndarray | None
     focal_pixels: float | None
     path: str
+    tilt: float | None = None
 
     @property
     def width(self) -> int:
@@ -70,6 +73,7 @@ def load_photo(path: str | Path) -> Photo:
             warnings.simplefilter("ignore")  # Pillow warns about damaged metadata that does not matter here
             image.load()
             focal = _focal_pixels(image)
+            tilt = camera_tilt(image)
             upright = _to_srgb(image)
             operation = UPRIGHT.get(_orientation(image))
             if operation is not None:
@@ -79,7 +83,7 @@ def load_photo(path: str | Path) -> Photo:
     except Exception as error:  # Pillow's decoders raise a dozen unrelated classes on damaged data
         raise UserError(f"The photo {path.name} is damaged or incomplete.", "Use another copy of it.") from error
     rgb, alpha = _split_alpha(upright)
-    return Photo(rgb, alpha, focal, str(path))
+    return Photo(rgb, alpha, focal, str(path), tilt)
 
 
 def _open(path: Path) -> Image.Image:

@@ -15,7 +15,15 @@ import torch
 from PIL import Image
 
 from .back import LEAST_OVERLAP, BackView, about_face, add_back_photo, find_back
-from .camera import DEFAULT_DISTANCE, CropSquare, distance_from_focal, project, unproject
+from .camera import (
+    DEFAULT_DISTANCE,
+    CropSquare,
+    distance_from_focal,
+    pitch_of_crop,
+    project,
+    unproject,
+    view_code,
+)
 from .contracts import HEIGHTS, RESOLUTIONS, People, PhotoCamera, Request, Result, pitch_rotation
 from .detail import add_photo_detail
 from .errors import UserError
@@ -66,6 +74,7 @@ class Encoded:
     encoding: Encoding
     square: CropSquare
     distance: float  # crop units, of the camera
+    pitch: float | None  # radians by which it looked down; None: not known
     silhouette: Silhouette
     field: PreparedField
 
@@ -179,8 +188,8 @@ class Reconstructor:
             show(picture_chosen(photo, person))
             back = find_back(request, lambda part: tell(share + share * part))
         with watch.stage("Encoding"):
-            encoded = self.encode(photo, person)
-            back_encoded = self.encode(*back) if back else None
+            encoded = self.encode(photo, person, request.camera_tilt if request.tilt_known else photo.tilt)
+            back_encoded = self.encode(*back, back[0].tilt) if back else None
         with watch.stage("Finding surface") as tell:
             surface = extract_surface(
                 lambda points: self.distances(encoded, points), self.bounds(encoded), request.resolution, tell, CHUNK
@@ -212,7 +221,7 @@ class Reconstructor:
             shaded = albedo * shading
         with watch.stage("Fitting light"):
             joints = self.joints(encoded)
-            pitch = camera_pitch(joints) if request.straighten else 0.0
+            pitch = camera_pitch(joints) if encoded.pitch is None else encoded.pitch
             to_scene = scene_placement(surface.vertices, request.height, pitch)
             lights = fit_light_rig(lambda n: self.shading(encoded, to_scene.turn_back(n)))
         with watch.stage("Finishing"):
@@ -225,6 +234,7 @@ class Reconstructor:
             "box": [round(float(x), 1) for x in person.box],
             "mask_coverage": round(float(person.mask.mean()), 4),
             "camera_distance_units": round(encoded.distance, 3),
+            "camera_tilt_known": encoded.pitch is not None,
             "illumination": [round(x, 4) for x in encoded.encoding.illumination[0].tolist()],
             "resolution": request.resolution,
             "weights_sha256": self.model.sha256,
@@ -234,21 +244,33 @@ class Reconstructor:
             report["back_overlap"] = round(overlap, 3)
         return Result(vertices, surface.faces, normals, albedo, shaded, camera, lights, joints, report)
 
-    def encode(self, photo: Photo, person: Person) -> Encoded:
-        """Cuts the person's square out of the photo and asks G."""
+    def encode(self, photo: Photo, person: Person, tilt: float | None = None) -> Encoded:
+        """Cuts the person's square out of the photo and asks G; ``tilt``: radians by which the photo's camera looked
+        down, None: not known."""
         square = CropSquare.around(person.box)
         check_square(round(square.side))
         distance = DEFAULT_DISTANCE
         if photo.focal_pixels:
             distance = float(np.clip(distance_from_focal(photo.focal_pixels, square.side), *DISTANCES))
-        return self.encode_crop(crop(photo, person, square, self.model.config.image_size), square, distance)
+        pitch = None if tilt is None else pitch_of_crop(tilt, square, distance, photo.height)
+        image = crop(photo, person, square, self.model.config.image_size)
+        return self.encode_crop(image, square, distance, pitch, photo.focal_pixels is not None)
 
-    def encode_crop(self, image: np.ndarray, square: CropSquare, distance: float) -> Encoded:
-        """``image`` (S, S, 4) float32: sRGB-encoded colour and mask, 0..1. ``distance`` of the camera in crop units."""
+    def encode_crop(
+        self,
+        image: np.ndarray,
+        square: CropSquare,
+        distance: float,
+        pitch: float | None = None,
+        distance_known: bool = True,
+    ) -> Encoded:
+        """``image`` (S, S, 4) float32: sRGB-encoded colour and mask, 0..1. The camera's ``distance`` in crop units,
+        which may be a guess, and its ``pitch``, radians downwards; None: not known."""
         tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(self.device)
-        encoding = self.model.encode(tensor)
+        told = view_code(distance if distance_known else None, pitch)
+        encoding = self.model.encode(tensor, tensor.new_tensor([told]))
         silhouette = Silhouette(image[..., 3], distance)
-        return Encoded(encoding, square, distance, silhouette, self.model.field(encoding, distance))
+        return Encoded(encoding, square, distance, pitch, silhouette, self.model.field(encoding, distance))
 
     def bounds(self, encoded: Encoded) -> np.ndarray:
         """(2, 3) corners of the box that holds the person, crop units."""

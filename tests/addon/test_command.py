@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import subprocess
 import sys
 
@@ -43,8 +45,11 @@ def test_one_bad_photo_does_not_stop_the_rest(engine, capsys, tmp_path):
 
 def test_the_options_reach_the_engine(client, photo, tmp_path):
     arguments = [photo, "-o", str(tmp_path / "out"), "--resolution", "64", "--height", "1.8", "--person", "1"]
-    assert command.main([*arguments, "--no-photo-detail"]) == command.DONE
-    assert client.requests == [Request(photo=photo, resolution=64, height=1.8, person=1, photo_detail=False)]
+    assert command.main([*arguments, "--no-photo-detail", "--camera-tilt", "9"]) == command.DONE
+    (request,) = client.requests
+    assert request.tilt_known and request.camera_tilt == pytest.approx(math.radians(9))
+    rest = dataclasses.replace(request, tilt_known=False, camera_tilt=0.0)
+    assert rest == Request(photo=photo, resolution=64, height=1.8, person=1, photo_detail=False)
     assert (tmp_path / "out" / "jo smith.glb").read_bytes()[:4] == b"glTF"
 
 

@@ -47,6 +47,15 @@ def test_photo_detail_is_on_unless_switched_off(client, photo):
     assert client.requests[2].photo_detail is False
 
 
+def test_a_known_tilt_goes_along_and_is_made_again(client, photo):
+    bpy.ops.phorhum.reconstruct(filepath=photo, tilt_known=True, camera_tilt=0.1)
+    bpy.ops.phorhum.reconstruct_again()
+    assert [(request.tilt_known, request.camera_tilt) for request in client.requests] == [(True, 0.1)] * 2
+    bpy.ops.phorhum.restore_settings()
+    settings = bpy.context.scene.phorhum
+    assert settings.tilt_known and settings.camera_tilt == pytest.approx(0.1)
+
+
 def test_a_back_photo_goes_along_and_is_made_again(client, photo, tmp_path):
     back = tmp_path / "her back.png"
     back.touch()

@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+import math
+
 import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phorhum_blender.engine.camera import PADDING, CropSquare, distance_from_focal, project, unproject
+from phorhum_blender.engine.camera import (
+    MOST_PITCH,
+    PADDING,
+    CropSquare,
+    distance_from_focal,
+    pitch_of_crop,
+    project,
+    unproject,
+    view_code,
+)
 
 coordinate = st.floats(-1, 1, allow_subnormal=False)
 distances = st.floats(1.5, 50)
@@ -83,3 +94,25 @@ def test_crop_square_holds_the_box_in_its_middle(box):
     assert (square.centre_x, square.centre_y) == ((x0 + x1) / 2, (y0 + y1) / 2)
     assert square.side == pytest.approx(max(x1 - x0, y1 - y0) * PADDING)
     assert square.side == CropSquare.around(box, padding=1.0).side * PADDING
+
+
+@given(tilt=st.floats(-0.5, 0.5), row=st.floats(-400, 400), distance=distances)
+def test_who_stands_low_in_the_photo_is_looked_down_at(tilt, row, distance):
+    """The ray through the middle of the square, in the axes of a level camera, has the crop camera's pitch."""
+    square = CropSquare(300.0, 500.0 + row, 600.0)
+    focal = distance * square.side / 2
+    down, ahead = math.sin(tilt) * focal + math.cos(tilt) * row, math.cos(tilt) * focal - math.sin(tilt) * row
+    assert pitch_of_crop(tilt, square, distance, height=1000) == pytest.approx(math.atan2(down, ahead), abs=1e-9)
+
+
+def test_what_is_not_known_is_told_apart_from_what_is_usual():
+    assert view_code(None, None) == (0, 0, 0, 0)
+    assert view_code(4.0, 0.0) == (0, 1, 0, 1)
+
+
+@given(distance=st.floats(1.8, 20), pitch=st.floats(-1.5, 1.5))
+def test_what_g_is_told_grows_with_nearness_and_pitch_within_bounds(distance, pitch):
+    near, knows_distance, down, knows_pitch = view_code(distance, pitch)
+    assert knows_distance == knows_pitch == 1 and -1 <= near < 1.3 and abs(down) < 3.5
+    assert view_code(distance / 1.1, pitch)[0] > near
+    assert view_code(distance, pitch + 0.1)[2] > down or abs(pitch + 0.05) > MOST_PITCH - 0.05

@@ -1,6 +1,7 @@
 """The command line, with the fake engine; the real one is run in test_reconstruct.py."""
 
 import json
+import math
 import os
 import subprocess
 import sys
@@ -37,6 +38,13 @@ def test_writes_the_mesh_and_tells_the_stages(folder, capsys):
 def test_photo_detail_can_be_left_out(folder, options, wanted):
     assert main(["good.jpg", "-o", "person.npz", *options]) == 0
     assert load_npz("person.npz").report["photo_detail"] is wanted
+
+
+@pytest.mark.parametrize(("options", "known", "tilt"), [([], False, 0), (["--camera-tilt", "-10"], True, -10)])
+def test_the_cameras_tilt_reaches_the_engine(folder, options, known, tilt):
+    assert main(["good.jpg", "-o", "person.npz", *options]) == 0
+    report = load_npz("person.npz").report
+    assert report["tilt_known"] is known and report["camera_tilt"] == pytest.approx(math.radians(tilt))
 
 
 def test_a_mask_reaches_the_engine(folder):

@@ -12,6 +12,7 @@ from phorhum_blender.engine.contracts import Request
     [
         Request("a.jpg"),
         Request("a.jpg", photo_detail=False),
+        Request("a.jpg", tilt_known=True, camera_tilt=-0.25),
         Request("a.jpg", box=(1.0, 2.0, 3.5, 4.0)),
         Request("a.jpg", back_photo="b.jpg", back_person=1),
         Request("a.jpg", mask="mask.png"),

@@ -1,5 +1,6 @@
 """The networks: shapes, independence of queries, and a weights file that is either right or one clear error."""
 
+import copy
 import json
 import math
 import pickle
@@ -80,6 +81,15 @@ def test_the_photo_matters(model):
     points = torch.rand(20, 3) - 0.5
     one, other = (model.field(model.encode(torch.rand(1, 4, 64, 64)), 4.0).distances(points) for _ in range(2))
     assert not torch.allclose(one, other)
+
+
+def test_an_unknown_camera_is_as_none_and_a_known_one_counts(model):
+    other = copy.deepcopy(model)
+    torch.nn.init.normal_(other.feature_extractor.view.weight)
+    image = torch.rand(2, 4, 64, 64)
+    said = [other.encode(image, torch.tensor([code] * 2)).features for code in ([0.0] * 4, [0.0, 0.0, 0.0, 1.0])]
+    assert torch.equal(said[0], other.encode(image).features)
+    assert (said[1] - said[0]).abs().mean() > 1e-4
 
 
 def test_save_and_load_give_the_same_network(model, saved):

@@ -1,6 +1,7 @@
 """The whole engine on a picture of our own making, with the weights that ship."""
 
 import dataclasses
+import math
 
 import numpy as np
 import pytest
@@ -14,8 +15,8 @@ from phorhum_blender.engine.errors import Cancelled, UserError
 from phorhum_blender.engine.model import Encoding
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS
 from phorhum_blender.engine.model.phorhum import DEFAULT_WEIGHTS
-from phorhum_blender.engine.person import Person
-from phorhum_blender.engine.photo import Photo
+from phorhum_blender.engine.person import Person, select_person
+from phorhum_blender.engine.photo import Photo, load_photo
 from phorhum_blender.engine.reconstruct import (
     CORE_SHARE,
     STAGES,
@@ -98,9 +99,10 @@ def test_the_joints_stand_where_a_person_has_them(result):
 @needs_weights
 def test_a_leaning_person_is_straightened_with_lamps_and_camera(reconstructor, photo_path, monkeypatch):
     """Had the camera looked down by 0.2: the same person, turned as a whole, and the same photo through the camera."""
-    monkeypatch.setattr("phorhum_blender.engine.reconstruct.camera_pitch", lambda joints: 0.2)
     request = Request(photo=photo_path, resolution=64)
-    straight, level = (reconstructor.run(dataclasses.replace(request, straighten=flag)) for flag in (True, False))
+    pitches = iter((0.2, 0.0))
+    monkeypatch.setattr("phorhum_blender.engine.reconstruct.camera_pitch", lambda joints: next(pitches))
+    straight, level = reconstructor.run(request), reconstructor.run(request)
     assert (straight.camera.pitch, level.camera.pitch) == (0.2, 0.0)
     turn = straight.camera.rotation()
     np.testing.assert_allclose(straight.normals, level.normals @ turn.T, atol=1e-5)
@@ -114,6 +116,34 @@ def test_a_leaning_person_is_straightened_with_lamps_and_camera(reconstructor, p
     assert key @ (turn @ before) > 0.99 > key @ before
     assert straight.vertices[:, 1].min() == pytest.approx(0, abs=1e-6)
     assert straight.albedo.tobytes() == level.albedo.tobytes()
+
+
+@needs_weights
+def test_a_known_tilt_goes_before_the_stance_and_the_photos_own_record(reconstructor, photo_path, monkeypatch):
+    """The camera of the scene looks down as it is told, and a little more, as the person stands low in the photo."""
+    photo = load_photo(photo_path)
+    monkeypatch.setattr(
+        "phorhum_blender.engine.reconstruct.load_photo", lambda path: dataclasses.replace(photo, tilt=0.1)
+    )
+    recorded = reconstructor.run(Request(photo=photo_path, resolution=64))
+    told = reconstructor.run(Request(photo=photo_path, resolution=64, tilt_known=True, camera_tilt=0.3))
+    assert recorded.report["camera_tilt_known"] and told.report["camera_tilt_known"]
+    assert told.camera.pitch - recorded.camera.pitch == pytest.approx(0.2)
+    axis = math.atan2(told.camera.principal[1] - photo.height / 2, told.camera.focal)
+    assert told.camera.pitch == pytest.approx(0.3 + axis)
+
+
+@needs_weights
+def test_g_is_told_what_is_known_of_the_camera(reconstructor, photo_path, monkeypatch):
+    told = []
+    monkeypatch.setattr("phorhum_blender.engine.reconstruct.view_code", lambda *known: told.append(known) or (0.0,) * 4)
+    photo = load_photo(photo_path)
+    person = select_person(photo, Request(photo=photo_path))
+    reconstructor.encode(photo, person)
+    reconstructor.encode(dataclasses.replace(photo, focal_pixels=1000.0), person, tilt=0.0)
+    (nothing, (distance, pitch)) = told
+    assert nothing == (None, None)
+    assert distance == pytest.approx(2000 / CropSquare.around(person.box).side) and abs(pitch) < 0.3
 
 
 @needs_weights
@@ -290,7 +320,7 @@ def test_the_scene_camera_sees_what_the_crop_camera_saw(pitch):
     rng = np.random.default_rng(0)
     vertices = rng.uniform(-0.8, 0.8, (50, 3)).astype(np.float32)
     square, distance = CropSquare(90.0, 160.0, 220.0), 3.0
-    encoded = Encoded(None, square, distance, None, None)
+    encoded = Encoded(None, square, distance, None, None, None)
     to_scene = scene_placement(vertices, 1.8, pitch)
     moved, camera = to_scene(vertices), scene_camera(to_scene, encoded, _photo())
     assert moved[:, 1].min() == pytest.approx(0, abs=1e-6) and moved.dtype == np.float32

@@ -90,6 +90,7 @@ class Reconstructor:
             raise AssertionError(f"unknown behaviour {behaviour}")
         report = {"made": type(self).made, "resolution": request.resolution, "photo_detail": request.photo_detail}
         report |= {"mask": request.mask, "back_photo": request.back_photo, "back_person": request.back_person}
+        report |= {"tilt_known": request.tilt_known, "camera_tilt": request.camera_tilt}
         report |= {"seconds": {"Finding surface": 0.5, "all": 1.0}, "peak_memory_mb": 100.0}
         if behaviour == "noisy":
             report["warnings"] = ["The photo is blurred."]

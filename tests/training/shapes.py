@@ -27,7 +27,7 @@ def placed_shape(
         np.eye(4, dtype=np.float32)[np.zeros(len(vertices), int)], np.zeros((1, 3)), np.zeros((1, 3)),
         np.array([-1]), ("root",),
     )  # fmt: skip
-    return Placed(subject, vertices, distance, unit, np.zeros((len(JOINTS), 3)))
+    return Placed(subject, vertices, distance, unit, np.zeros((len(JOINTS), 3)), 0.0)
 
 
 def write_samples(folder: Path, count: int, seed: int = 1) -> Path:

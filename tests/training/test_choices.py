@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.training.shapes import write_assets, write_samples
 from training.cache import BOX, load_sample
-from training.dataset import OWN_PHOTO_SHARE, Choices, Photos, make_photo
+from training.dataset import FIELD, KNOWN_SHARE, OWN_PHOTO_SHARE, Choices, Photos, make_photo
 from training.light import load_environments
 
 
@@ -62,3 +62,25 @@ def test_points_as_chosen(sample, assets):
     box = photo(sample, assets, 0, points=("box",))
     assert np.abs(box["points"].numpy().std(0) - np.ptp(BOX, axis=0) / 12**0.5).max() < 0.05
     assert len(box["points"]) == len(photo(sample, assets, 0)["points"])
+
+
+def test_g_is_told_the_camera_of_its_share_and_about_rightly(sample, assets):
+    sample = {**sample, "pitch": np.array(10.0, np.float32)}
+    near, knows_distance, down, knows_pitch = np.stack([photo(sample, assets, s)["view"].numpy() for s in range(60)]).T
+    for knows in (knows_distance, knows_pitch):
+        assert set(knows) == {0, 1} and KNOWN_SHARE - 0.25 < knows.mean() < KNOWN_SHARE + 0.25
+    assert 0.2 < (knows_distance == knows_pitch).mean() < 0.8
+    assert (near == 0).all()  # at four units, where these people stand
+    assert (down[knows_pitch == 0] == 0).all()
+    assert down[knows_pitch == 1].mean() == pytest.approx(10 * np.sin(np.radians(10)), abs=0.15)
+
+
+def test_samples_for_g_alone_may_lie_among_others(samples, assets, tmp_path):
+    """Where f does not learn, all photos of a batch have the same parts."""
+    for path in samples.glob("*.npz"):
+        (tmp_path / path.name).write_bytes(path.read_bytes())
+    with np.load(next(samples.glob("*.npz"))) as whole:
+        np.savez(tmp_path / "g.npz", **{key: whole[key] for key in whole.files if key not in FIELD})
+    stream = iter(Photos(tmp_path, assets, 64, choices=Choices(field=False)))
+    photos = [next(stream) for _ in range(3)]
+    assert all(one.keys() == photos[0].keys() and "points" not in one for one in photos)

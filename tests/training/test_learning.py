@@ -35,7 +35,7 @@ def ellipsoid_person(rng, axes):
         np.zeros((1, 3)), np.zeros((1, 3)), np.array([-1]), ("Hips",),
     )  # fmt: skip
     joints = np.linspace(-1, 1, len(JOINTS))[:, None] * np.array(axes) * 0.9  # somewhere within
-    return Placed(subject, vertices, 4.0, 1.0, joints)
+    return Placed(subject, vertices, 4.0, 1.0, joints, 0.0)
 
 
 def write_samples(folder, count, seed):
@@ -128,6 +128,10 @@ def test_samples_that_cannot_teach_are_told_at_once(samples, assets, tmp_path):
     np.savez(folder / "0.npz", **make_sample(placed, np.random.default_rng(1), 64, maps_only=True))
     with pytest.raises(SystemExit, match="teach G alone; add --maps-only"):
         train.main([*arguments, "--minutes", "1"])
+    with np.load(folder / "0.npz") as sample:
+        np.savez(folder / "0.npz", **{key: sample[key] for key in sample.files if key != "pitch"})
+    with pytest.raises(SystemExit, match="are of an older version"):
+        train.main([*arguments, "--minutes", "1", "--maps-only"])
 
 
 def test_mirroring_twice_changes_nothing(samples):

@@ -44,7 +44,7 @@ class FakeNetwork:
     def __init__(self, *args, **kwargs):
         pass
 
-    def encode_crop(self, image, square, distance):
+    def encode_crop(self, image, square, distance, pitch):
         return image
 
     def bounds(self, encoded):

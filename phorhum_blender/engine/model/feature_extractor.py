@@ -14,6 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from ..camera import VIEW_CODE
 from ..skeleton import BONES, JOINTS
 from .config import ModelConfig
 from .first_light import HARMONICS, first_light
@@ -134,6 +135,7 @@ class FeatureExtractor(nn.Module):
         self.stem = Convolution(6, widths[0], 5, stride=2)
         self.down_blocks = nn.ModuleList(_stack(w, n) for w, n in zip(widths, config.blocks, strict=True))
         self.widen = nn.ModuleList(Convolution(a, b, 3) for a, b in zip(widths, widths[1:], strict=False))
+        self.view = nn.Linear(VIEW_CODE, widths[-1], bias=False)
         up_widths = (config.features + 8, *widths[1:])
         self.lateral = nn.ModuleList(Convolution(a, b, 1) for a, b in zip(widths[:-1], up_widths[:-1], strict=True))
         self.narrow = nn.ModuleList(Convolution(b, a, 1) for a, b in zip(up_widths, up_widths[1:], strict=False))
@@ -161,21 +163,25 @@ class FeatureExtractor(nn.Module):
             self.parts.weight.mul_(0.1)
             self.skeleton.maps.weight.mul_(0.1)
             self.skeleton.together[-1].weight.mul_(0.1)
+            self.view.weight.zero_()  # what is known of the camera is little beside the picture
 
-    def forward(self, image: torch.Tensor) -> Encoding:
+    def forward(self, image: torch.Tensor, view: torch.Tensor | None = None) -> Encoding:
         """``image`` (B, 4, S, S): sRGB-encoded colour 0..1 and the person's mask 0..1; S a multiple of 32.
 
-        The mask may be 0.5 everywhere where nothing is known of it.
+        The mask may be 0.5 everywhere where nothing is known of it. ``view`` (B, 4) is what is known of each camera,
+        see :func:`phorhum_blender.engine.camera.view_code`; None: nothing.
         """
         size = image.shape[-1]
         place = picture_coordinates(size, image).expand(len(image), 2, size, size)
         x = self.stem(torch.cat([image * 2 - 1, place], 1))
         skips = []
-        for level, blocks in enumerate(self.down_blocks):
+        for blocks, widen in zip(self.down_blocks, self.widen, strict=False):
             x = blocks(x)
-            if level < len(self.widen):
-                skips.append(x)
-                x = self.widen[level](F.avg_pool2d(x, 2))
+            skips.append(x)
+            x = widen(F.avg_pool2d(x, 2))
+        if view is not None:
+            x = x + self.view(view)[..., None, None]
+        x = self.down_blocks[-1](x)
         bottleneck = x.mean((2, 3))
         for level in reversed(range(1, len(skips))):
             x = self._up(level, x, skips)

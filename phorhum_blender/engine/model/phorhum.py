@@ -32,9 +32,10 @@ class PhorhumModel(nn.Module):
         self.shading_network = ShadingNetwork(self.config)
         self.sha256 = ""
 
-    def encode(self, image: torch.Tensor) -> Encoding:
-        """``image`` (1, 4, S, S): sRGB-encoded colour 0..1 and mask 0..1."""
-        return self.feature_extractor(image)
+    def encode(self, image: torch.Tensor, view: torch.Tensor | None = None) -> Encoding:
+        """``image`` (B, 4, S, S): sRGB-encoded colour 0..1 and mask 0..1; ``view`` (B, 4): what is known of the
+        cameras, see :func:`phorhum_blender.engine.camera.view_code`."""
+        return self.feature_extractor(image, view)
 
     def field(self, encoding: Encoding, distance: float) -> PreparedField:
         """f of the photo that ``encoding`` is of, under a camera at ``distance`` (crop units)."""

@@ -1,0 +1,88 @@
+"""The tilt of the camera, from maker notes as iPhones write them, made here byte by byte."""
+
+import math
+import struct
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from phorhum_blender.engine.gravity import SIGNATURE, camera_tilt
+from phorhum_blender.engine.photo import load_photo
+
+STEP = 10_000  # of the fractions that hold the acceleration
+SIGNED_FRACTION, SIGNED = 10, 9  # TIFF's numbers of types
+
+
+def note(acceleration, front_camera=None):
+    """A maker note whose directory holds the acceleration in g, and which camera took the photo."""
+    entries = [(0x0008, SIGNED_FRACTION, 3, None)]
+    if front_camera is not None:
+        entries.append((0x0045, SIGNED, 1, front_camera))
+    behind = len(SIGNATURE) + 2 + 12 * len(entries) + 4
+    directory = struct.pack(">H", len(entries))
+    for tag, kind, count, value in entries:
+        directory += struct.pack(">HHIi", tag, kind, count, behind if value is None else value)
+    fractions = b"".join(struct.pack(">ii", round(part * STEP), STEP) for part in acceleration)
+    return SIGNATURE + directory + struct.pack(">I", 0) + fractions
+
+
+def photo(maker_note, path=None, size=(96, 80)):
+    exif = Image.Exif()
+    exif[0x010F] = "Apple"
+    exif.get_ifd(0x8769)[0x927C] = maker_note
+    image = Image.new("RGB", size, (90, 120, 150))
+    if path is None:
+        image.getexif().get_ifd(0x8769)[0x927C] = maker_note
+        return image
+    image.save(path, exif=exif)
+    return path
+
+
+def held(tilt, turn=0.0):
+    """What a phone feels that looks down by ``tilt`` with the camera at its back, turned by ``turn`` about its axis."""
+    up = math.cos(tilt)
+    return (up * math.sin(turn), -up * math.cos(turn), -math.sin(tilt))
+
+
+@given(st.floats(-1.4, 1.4), st.floats(0, 2 * math.pi))
+def test_the_tilt_is_told_however_the_phone_is_turned(tilt, turn):
+    assert camera_tilt(photo(note(held(tilt, turn)))) == pytest.approx(tilt, abs=2e-3)
+
+
+def test_the_camera_at_the_front_looks_the_other_way():
+    for front, tilt in ((0, 0.3), (1, -0.3)):
+        assert camera_tilt(photo(note(held(0.3), front))) == pytest.approx(tilt, abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        note((0.0, -1.4, 0.2)),  # shaken
+        note((0.0, 0.0, 0.0)),
+        note(held(0.3))[:-9],  # cut off
+        note(held(0.3)).replace(b"Apple", b"Pears"),
+        note(held(0.3)).replace(struct.pack(">i", STEP), struct.pack(">i", 0)),  # divided by nothing
+        b"",
+        SIGNATURE,
+    ],
+)
+def test_other_notes_tell_nothing(wrong):
+    assert camera_tilt(photo(wrong)) is None
+
+
+@pytest.mark.filterwarnings("ignore")
+@given(st.binary(max_size=60))
+def test_no_note_whatever_it_holds_breaks_the_photo(junk):
+    camera_tilt(photo(SIGNATURE + junk))
+
+
+@pytest.mark.parametrize("suffix", ["jpg", "png", "webp"])
+def test_a_file_tells_its_tilt(tmp_path, suffix):
+    assert load_photo(photo(note(held(0.2)), tmp_path / f"a.{suffix}")).tilt == pytest.approx(0.2, abs=1e-3)
+
+
+def test_a_photo_without_a_record_leaves_the_tilt_open(tmp_path):
+    Image.new("RGB", (96, 80)).save(tmp_path / "a.jpg")
+    assert load_photo(tmp_path / "a.jpg").tilt is None
