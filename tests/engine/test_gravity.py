@@ -1,4 +1,4 @@
-"""The tilt of the camera, from maker notes as iPhones write them, made here byte by byte."""
+"""The tilt of the camera, from maker notes as iPhones write them."""
 
 import math
 import struct
@@ -10,22 +10,7 @@ from PIL import Image
 
 from phorhum_blender.engine.gravity import SIGNATURE, camera_tilt
 from phorhum_blender.engine.photo import load_photo
-
-STEP = 10_000  # of the fractions that hold the acceleration
-SIGNED_FRACTION, SIGNED = 10, 9  # TIFF's numbers of types
-
-
-def note(acceleration, front_camera=None):
-    """A maker note whose directory holds the acceleration in g, and which camera took the photo."""
-    entries = [(0x0008, SIGNED_FRACTION, 3, None)]
-    if front_camera is not None:
-        entries.append((0x0045, SIGNED, 1, front_camera))
-    behind = len(SIGNATURE) + 2 + 12 * len(entries) + 4
-    directory = struct.pack(">H", len(entries))
-    for tag, kind, count, value in entries:
-        directory += struct.pack(">HHIi", tag, kind, count, behind if value is None else value)
-    fractions = b"".join(struct.pack(">ii", round(part * STEP), STEP) for part in acceleration)
-    return SIGNATURE + directory + struct.pack(">I", 0) + fractions
+from tests.maker_notes import STEP, held, note
 
 
 def photo(maker_note, path=None, size=(96, 80)):
@@ -38,12 +23,6 @@ def photo(maker_note, path=None, size=(96, 80)):
         return image
     image.save(path, exif=exif)
     return path
-
-
-def held(tilt, turn=0.0):
-    """What a phone feels that looks down by ``tilt`` with the camera at its back, turned by ``turn`` about its axis."""
-    up = math.cos(tilt)
-    return (up * math.sin(turn), -up * math.cos(turn), -math.sin(tilt))
 
 
 @given(st.floats(-1.4, 1.4), st.floats(0, 2 * math.pi))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 
 import numpy as np
@@ -50,13 +51,15 @@ def outcome(folder: Path, path: str | Path, wanted: Photo | None = None) -> str:
     must_be_well_formed(photo)
     if wanted:
         must(np.array_equal(photo.rgb, wanted.rgb), "another picture than under a plain name")
-        must(photo.focal_pixels == wanted.focal_pixels, "another focal length than under a plain name")
+        camera, expected = ((one.focal_pixels, one.tilt) for one in (photo, wanted))
+        must(camera == expected, "another camera than under a plain name")
     return READ
 
 
 def must_be_well_formed(photo: Photo) -> None:
     height, width, channels = photo.rgb.shape
     must(photo.rgb.dtype == np.uint8 and channels == 3 and min(height, width) >= 64, f"odd photo {photo.rgb.shape}")
+    must(photo.tilt is None or abs(photo.tilt) <= math.pi / 2, f"odd tilt {photo.tilt}")
     must(photo.alpha is None or photo.alpha.shape == (height, width), "alpha of another size")
     must(photo.focal_pixels is None or 0 < photo.focal_pixels < 1e9, f"focal length {photo.focal_pixels}")
 

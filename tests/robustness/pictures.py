@@ -11,6 +11,8 @@ import zlib
 import numpy as np
 from PIL import Image, ImageCms, ImageDraw
 
+from tests.maker_notes import held, note
+
 SIDE = 72  # pixels; a photo needs 64
 
 
@@ -35,6 +37,7 @@ def readable() -> dict[str, bytes]:
         "jpeg grey": encoded(colour.convert("L"), "JPEG"),
         "jpeg cmyk": encoded(colour.convert("CMYK"), "JPEG"),
         "jpeg exif": encoded(colour, "JPEG", exif=exif(6, 50)),
+        "jpeg exif tilt": encoded(colour, "JPEG", exif=tilted()),
         "jpeg exif nonsense": encoded(colour, "JPEG", exif=b"Exif\x00\x00II*\x00\xff\xff\xff\xff"),
         "jpeg exif lies": encoded(colour, "JPEG", exif=exif(65535, 65535)),
         "jpeg profile nonsense": encoded(colour, "JPEG", icc_profile=b"nonsense" * 40),
@@ -134,6 +137,13 @@ def exif(orientation: int, millimetres: int) -> Image.Exif:
     values = Image.Exif()
     values[0x0112] = orientation
     values.get_ifd(0x8769)[0xA405] = millimetres
+    return values
+
+
+def tilted() -> Image.Exif:
+    """EXIF of an iPhone that looked down."""
+    values = exif(1, 26)
+    values.get_ifd(0x8769)[0x927C] = note(held(0.2))
     return values
 
 
