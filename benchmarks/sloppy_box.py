@@ -1,6 +1,6 @@
 """How much a detector's sloppy box changes the surface: held-out people cut out a tenth too wide, too narrow, aside.
 
-python -m benchmarks.sloppy_box --assets ../shared/assets [--every 6] [--resolution 96]
+python -m benchmarks.sloppy_box --assets ../shared/assets [--every 2] [--resolution 96]
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ BOXES: dict[str, dict[str, Any]] = {  # name -> arguments of training.cache.plac
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--assets", type=Path, required=True)
-    parser.add_argument("--every", type=int, default=6, help="take every so many of the 48 held-out pictures")
+    parser.add_argument("--every", type=int, default=2, help="take every so many of the 48 held-out pictures")
     parser.add_argument("--resolution", type=int, default=96)
     args = parser.parse_args()
     network = Reconstructor()

@@ -209,5 +209,6 @@ def random_batch(count):
         batch[name] = torch.nn.functional.normalize(rand(count, 200, 3) - 0.5, dim=-1)
     for name in ("surface_albedo", "shading", "sphere_shading"):
         batch[name] = rand(count, 200, 3)
-    batch |= {"camera": rand(count, 2) + 2, "back_albedo": rand(count), "patch": torch.zeros(count, 2)}
+    batch |= {"camera": rand(count, 2) + 2, "view": rand(count, 4)}
+    batch |= {"back_albedo": rand(count), "patch": torch.zeros(count, 2)}
     return batch
