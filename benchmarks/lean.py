@@ -31,10 +31,9 @@ POSES = 6  # of each training person
 
 @dataclass(frozen=True)
 class Seen:
-    """A person before a camera that looks down by ``pitch`` degrees."""
+    """A person before a camera."""
 
     placed: Placed
-    pitch: float
     standing: bool
 
 
@@ -50,7 +49,7 @@ class Leans:
 def held_out_people(assets: Path) -> Iterator[Seen]:
     poses = load_poses(assets, held_out=True)
     for case in held_out_cases(assets):
-        yield Seen(place_case(case, assets), case.pitch, bool(standing(poses[case.pose][None])[0]))
+        yield Seen(place_case(case, assets), bool(standing(poses[case.pose][None])[0]))
 
 
 def training_people(assets: Path, count: int) -> Iterator[Seen]:
@@ -58,15 +57,15 @@ def training_people(assets: Path, count: int) -> Iterator[Seen]:
     for number in range(count):
         if number % POSES == 0:
             subject = random_subject(rng, assets)
-        pose, view = random_pose(rng, assets), random_view(rng)
-        yield Seen(place(subject, *pose_subject(subject, pose), **view), view["pitch"], bool(standing(pose[None])[0]))
+        pose = random_pose(rng, assets)
+        yield Seen(place(subject, *pose_subject(subject, pose), **random_view(rng)), bool(standing(pose[None])[0]))
 
 
 def measure(network: Reconstructor, seen: Seen, assets: Path, seed: int) -> Leans:
     sample = render(seen.placed, seed)
     picture, *_ = light_picture(sample, sample["albedo"].astype(np.float32) / 255, load_environments(assets), seed)
     joints = network.joints(encode_picture(network, picture, seen.placed.distance))
-    true = math.degrees(stance.lean_towards_camera(seen.placed.joints)) - seen.pitch
+    true = math.degrees(stance.lean_towards_camera(seen.placed.joints)) - seen.placed.pitch
     return Leans(true, math.degrees(stance.lean_towards_camera(joints)), seen.standing)
 
 

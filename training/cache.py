@@ -307,7 +307,7 @@ def _sample_points(outer: Hits, front: Hits, back: Hits, direction: np.ndarray, 
     return np.concatenate([near, along, box])
 
 
-def load_sample(path: Path) -> dict[str, np.ndarray]:
+def load_sample(path: Path, field: bool = True) -> dict[str, np.ndarray]:
     """Reads a sample and lays its pixels out as pictures of ``size`` x ``size`` (S x S; rows from the top).
 
     albedo, albedo_back (S, S, 3) uint8 sRGB; alpha (S, S) uint8; normal, normal_back (S, S, 3) int8 / 127;
@@ -316,10 +316,10 @@ def load_sample(path: Path) -> dict[str, np.ndarray]:
     surface (Q, 3) float32 crop units, distance (P,) and surface_normal (Q, 3) float32, surface_albedo (Q, 3) uint8
     sRGB; camera (2,): distance in crop units, metres of a 1.70 m person per crop unit; pitch (): degrees by which the
     camera looks down; part (S, S) uint8 number of the bone (engine.skeleton.BONES) that moves what is seen; joints
-    (21, 3) crop units. A sample for G alone has no points and no surface.
+    (21, 3) crop units. A sample for G alone has no points and no surface (FIELD); with ``field`` False none has.
     """
     with np.load(path) as data:
-        sample = {key: data[key] for key in data.files}
+        sample = {key: data[key] for key in data.files if field or key not in FIELD}
     if "points" in sample:
         for key, step in (("points", POINT_STEP), ("surface", POINT_STEP), ("surface_normal", NORMAL_STEP)):
             sample[key] = sample[key].astype(np.float32) * np.float32(step)
@@ -351,6 +351,7 @@ def _pixel_type(size: int) -> np.dtype:
     return np.min_scalar_type(size * size - 1)
 
 
+FIELD = ("points", "distance", "surface", "surface_normal", "surface_albedo")  # what f alone learns from
 PICTURES = ("alpha", "albedo", "hit", "normal", "front", "back", "albedo_back", "normal_back", "visible", "part")
 
 

@@ -36,7 +36,6 @@ OWN_PHOTO_SHARE = 0.5  # of the pictures, where the user has given photos as bac
 # rows of a sample's points: near the surface, along whole rays, in the whole box
 POINT_KINDS = dict(zip(("near", "rays", "box"), np.cumsum([NEAR_POINTS, RAY_POINTS, BOX_POINTS]).tolist(), strict=True))
 MASKS = ("detected", "true", "unknown")
-FIELD = ("points", "distance", "surface", "surface_normal", "surface_albedo")  # what f alone learns from
 
 
 @dataclass(frozen=True)
@@ -102,9 +101,7 @@ class Photos(IterableDataset):
         """A sample at the lowest resolution that the photos need; small ones are kept in memory."""
         if path in self.kept:
             return lay_out(self.kept[path])
-        sample = load_sample(path)
-        if not self.choices.field:
-            sample = {key: values for key, values in sample.items() if key not in FIELD}
+        sample = load_sample(path, self.choices.field)
         while self.size <= sample["hit"].shape[0] // 2:
             sample = halve(sample)
         if len(sample["hit"]) <= KEPT_SIZE:

@@ -61,6 +61,6 @@ def pitch_of_crop(tilt: float, square: CropSquare, distance: float, height: int)
 def view_code(distance: float | None, pitch: float | None) -> tuple[float, float, float, float]:
     """What G is told of the camera: its ``distance`` in crop units and its ``pitch``, radians downwards, each brought
     to about -1..1 and followed by whether it is known. None: not known. All zeros say nothing."""
-    near = (4.0 / distance - 1.0, 1.0) if distance is not None else (0.0, 0.0)
+    near = (DEFAULT_DISTANCE / distance - 1.0, 1.0) if distance is not None else (0.0, 0.0)
     down = (10.0 * math.sin(min(max(pitch, -MOST_PITCH), MOST_PITCH)), 1.0) if pitch is not None else (0.0, 0.0)
     return (*near, *down)

@@ -46,7 +46,7 @@ class Photo:
     ``alpha``: (H, W) uint8, 255 = opaque; None unless the file's transparency really cuts something out.
     ``focal_pixels``: focal length in pixels of this array, from EXIF; None when the file does not tell.
     ``path``: where it was read from.
-    ``tilt``: radians by which the camera looked down, from the phone's own record; None when the file does not tell.
+    ``tilt``: radians by which the camera looked down, from the phone's own record; None when nothing tells.
     """
 
     rgb: np.ndarray

@@ -6,7 +6,7 @@ import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import cv2
@@ -182,14 +182,16 @@ class Reconstructor:
         _check(request)
         with watch.stage("Reading photo"):
             photo = with_mask(load_photo(request.photo), request.mask)
+            if request.tilt_known:
+                photo = replace(photo, tilt=request.camera_tilt)
         with watch.stage("Finding person") as tell:
             share = 0.5 if request.back_photo else 1.0
             person = select_person(photo, request, lambda part: tell(share * part))
             show(picture_chosen(photo, person))
             back = find_back(request, lambda part: tell(share + share * part))
         with watch.stage("Encoding"):
-            encoded = self.encode(photo, person, request.camera_tilt if request.tilt_known else photo.tilt)
-            back_encoded = self.encode(*back, back[0].tilt) if back else None
+            encoded = self.encode(photo, person)
+            back_encoded = self.encode(*back) if back else None
         with watch.stage("Finding surface") as tell:
             surface = extract_surface(
                 lambda points: self.distances(encoded, points), self.bounds(encoded), request.resolution, tell, CHUNK
@@ -244,15 +246,14 @@ class Reconstructor:
             report["back_overlap"] = round(overlap, 3)
         return Result(vertices, surface.faces, normals, albedo, shaded, camera, lights, joints, report)
 
-    def encode(self, photo: Photo, person: Person, tilt: float | None = None) -> Encoded:
-        """Cuts the person's square out of the photo and asks G; ``tilt``: radians by which the photo's camera looked
-        down, None: not known."""
+    def encode(self, photo: Photo, person: Person) -> Encoded:
+        """Cuts the person's square out of the photo and asks G."""
         square = CropSquare.around(person.box)
         check_square(round(square.side))
         distance = DEFAULT_DISTANCE
         if photo.focal_pixels:
             distance = float(np.clip(distance_from_focal(photo.focal_pixels, square.side), *DISTANCES))
-        pitch = None if tilt is None else pitch_of_crop(tilt, square, distance, photo.height)
+        pitch = None if photo.tilt is None else pitch_of_crop(photo.tilt, square, distance, photo.height)
         image = crop(photo, person, square, self.model.config.image_size)
         return self.encode_crop(image, square, distance, pitch, photo.focal_pixels is not None)
 

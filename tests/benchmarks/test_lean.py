@@ -25,4 +25,6 @@ def test_the_true_lean_does_not_depend_on_the_cameras_tilt(shared_dir):
     leans = [measure(Reconstructor(), one, assets, seed) for seed, one in enumerate(seen)]
     assert len(leans) > 2 and all(abs(one.true) < 12 for one in leans)
     tilted = [math.degrees(stance.lean_towards_camera(one.placed.joints)) for one in seen]
-    assert [t - one.true for t, one in zip(tilted, leans, strict=True)] == pytest.approx([one.pitch for one in seen])
+    assert [t - one.true for t, one in zip(tilted, leans, strict=True)] == pytest.approx(
+        [one.placed.pitch for one in seen]
+    )

@@ -146,7 +146,7 @@ def test_g_is_told_what_is_known_of_the_camera(reconstructor, photo_path, monkey
     photo = load_photo(photo_path)
     person = select_person(photo, Request(photo=photo_path))
     reconstructor.encode(photo, person)
-    reconstructor.encode(dataclasses.replace(photo, focal_pixels=1000.0), person, tilt=0.0)
+    reconstructor.encode(dataclasses.replace(photo, focal_pixels=1000.0, tilt=0.0), person)
     (nothing, (distance, pitch)) = told
     assert nothing == (None, None)
     assert distance == pytest.approx(2000 / CropSquare.around(person.box).side) and abs(pitch) < 0.3

@@ -6,8 +6,8 @@ import torch
 from PIL import Image
 
 from tests.training.shapes import write_assets, write_samples
-from training.cache import BOX, load_sample
-from training.dataset import FIELD, KNOWN_SHARE, OWN_PHOTO_SHARE, Choices, Photos, make_photo
+from training.cache import BOX, FIELD, load_sample
+from training.dataset import KNOWN_SHARE, OWN_PHOTO_SHARE, Choices, Photos, make_photo
 from training.light import load_environments
 
 

@@ -163,7 +163,7 @@ class FeatureExtractor(nn.Module):
             self.parts.weight.mul_(0.1)
             self.skeleton.maps.weight.mul_(0.1)
             self.skeleton.together[-1].weight.mul_(0.1)
-            self.view.weight.zero_()  # what is known of the camera is little beside the picture
+            self.view.weight.zero_()  # at first, what is told changes nothing
 
     def forward(self, image: torch.Tensor, view: torch.Tensor | None = None) -> Encoding:
         """``image`` (B, 4, S, S): sRGB-encoded colour 0..1 and the person's mask 0..1; S a multiple of 32.
