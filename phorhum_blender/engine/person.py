@@ -236,8 +236,9 @@ class _Crop:
 def _look_again(photo: Photo, persons: list[Person], index: int, detector: Detector, tell: Tell) -> Person:
     """The person with a mask that follows the photo's edges, from a second, closer look.
 
-    The network sees the square around the person and its mirror image, each at several sizes; all logits are averaged,
-    and the edge is then drawn by colour. The other persons stay out.
+    The network sees the square around the person and its mirror image, each at several sizes; what each look takes for
+    the person is averaged, so that a limb that some looks miss is not lost, and the edge is then drawn by colour. The
+    other persons stay out.
     """
     person = persons[index]
     crop = _Crop.around(person.box)
@@ -245,15 +246,15 @@ def _look_again(photo: Photo, persons: list[Person], index: int, detector: Detec
     side = min(crop.side, WORKING_SIDE)
     size = (side, side)
     first = _fit(crop.cut(person.mask, fill=0), size)
-    logits = [np.log((first + 1e-4) / (1.0001 - first))]
+    seen = [first]
     for number, (scale, back) in enumerate(itertools.product(SECOND_LOOKS, (1, -1)), len(FIRST_LOOKS)):
         tell(number / ALL_LOOKS)
         view = np.ascontiguousarray(image[:, ::back])
         masks = [_fit(d.logits[:, ::back], size) for d in detector.detect(view, SECOND_LOOK, scale)]
         best = max(masks, key=lambda m: _mask_iou(m > 0, first > 0.5), default=None)
         if best is not None and _mask_iou(best > 0, first > 0.5) > 0.5:
-            logits.append(best)
-    mask = _sigmoid(np.mean(logits, axis=0))
+            seen.append(_sigmoid(best))
+    mask = np.mean(seen, axis=0)
     for rival in persons[:index] + persons[index + 1 :]:
         mask[_fit(crop.cut(rival.mask, fill=0), size) > np.maximum(mask, 0.5)] = 0.0
     mask = _follow_edges(_fit(image, size), mask)

@@ -113,6 +113,29 @@ def test_the_mask_follows_the_photo_and_not_the_rough_detection(use_detector, in
     assert chosen.mask.shape == (HEIGHT, WIDTH) and chosen.mask.dtype == np.float32
 
 
+class ForgetfulDetector(ColourDetector):
+    """Loses what lies at the sides of the square in half of the second looks."""
+
+    def detect(self, rgb: np.ndarray, threshold: float = 0.3, scale: float = 1.0) -> list[Detection]:
+        found = super().detect(rgb, threshold, scale)
+        for detection in found if scale in (0.8, 1.1) and threshold == person_module.SECOND_LOOK else ():
+            side = detection.logits.shape[1] // 4
+            detection.logits[:, :side] = detection.logits[:, -side:] = OUTSIDE
+        return found
+
+
+def test_a_limb_that_some_looks_miss_is_kept(use_detector):
+    box = (80.0, 20.0, 320.0, 280.0)
+    arms = ellipse((80.0, 80.0, 320.0, 130.0))
+    photo = photo_of((ellipse((150.0, 20.0, 250.0, 280.0)) | arms, RED))
+    square = person_module._Crop.around(box)
+    use_detector(ForgetfulDetector({RED: 0.9}))
+    mask = select_person(photo, Request(photo="")).mask > 0.5
+    for end in (slice(0, square.x + square.side // 4), slice(square.x + square.side * 3 // 4, None)):
+        assert arms[:, end].sum() > 200
+        assert mask[:, end][arms[:, end]].mean() > 0.9
+
+
 def test_the_neighbour_stays_out(use_detector):
     left, right = (60.0, 40.0, 200.0, 280.0), (190.0, 60.0, 300.0, 270.0)
     photo = photo_of((ellipse(left), RED), (ellipse(right), BLUE))
@@ -295,6 +318,29 @@ def test_boxes_and_masks_lie_where_the_person_is(width: int, height: int, seed: 
     wrong[y0:y1, x0:x1] ^= True
     perimeter = 2 * (x1 - x0 + y1 - y0)
     assert wrong.sum() <= perimeter * 3.5 * pixel
+
+
+class ReachingNetwork(RedNetwork):
+    """Its mask is a band across the whole picture, less sure in the upper half; its box the picture's middle third."""
+
+    def forward(self, image: torch.Tensor):
+        height, width = image.shape[-2:]
+        row = torch.tensor([width / 2, height / 2, width / 3, height / 3, 0.9, 1.0])
+        prototype = torch.full((1, 1, height // 4, width // 4), 5.0)
+        prototype[:, :, : height // 8] = 1.0
+        return (row.reshape(1, 6, 1), prototype), {}
+
+
+def test_what_reaches_beyond_the_box_must_be_sure():
+    detector = Detector(ReachingNetwork(), image_size=320, threshold=0.3)
+    (found,) = detector.detect(np.zeros((320, 320, 3), np.uint8))
+    middle = found.logits.shape[1] // 2
+    third = found.logits.shape[1] / 3
+    beside, far = (round(middle - (0.5 + growth) * third) for growth in (0.2, 0.4))
+    upper, lower = middle - 5, middle + 5
+    assert found.logits[upper, middle] == pytest.approx(1) and found.logits[lower, middle] == pytest.approx(5)
+    assert found.logits[lower, beside] > 0 > found.logits[upper, beside]
+    assert found.logits[lower, far] == found.logits[upper, far] == OUTSIDE
 
 
 SMALL_CONFIG = {
