@@ -44,15 +44,23 @@ class Muon(torch.optim.Optimizer):
 
 
 def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
-    """``matrix`` (n, m) with its singular values brought near one, by Newton's and Schulz' iteration in 16 bits;
-    16-bit floats."""
+    """``matrix`` (n, m) with its singular values brought near one, by Newton's and Schulz' iteration; 16-bit floats.
+
+    Each round multiplies the matrix by a polynomial of its Gram matrix, and the next Gram matrix follows from the last,
+    so that all rounds are products of small squares, and the matrix itself is read twice only.
+    """
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
-    x = wide.bfloat16()
+    x = wide.float()
     x = x / (x.norm() + 1e-7)
+    gram = x @ x.T
+    identity = torch.eye(len(x), device=x.device)
     a, b, c = QUINTIC
+    lift = identity
     for _ in range(ROUNDS):
-        gram = x @ x.T
-        x = a * x + (b * gram + c * gram @ gram) @ x
+        factor = a * identity + b * gram + c * gram @ gram
+        lift = factor @ lift
+        gram = factor @ gram @ factor
+    x = lift.bfloat16() @ x.bfloat16()
     return x if wide is matrix else x.T
 
 
