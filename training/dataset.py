@@ -32,6 +32,8 @@ OFF_SURFACE = 0.01  # crop units: standard deviation of points beside the surfac
 PATCH = (32, 16)  # rows and columns of the rendered patch, pixels of the maps: 512 rays
 KNOWN_SHARE = 0.5  # of the pictures, where G is told the camera's distance, and likewise its pitch
 PITCH_NOISE = 1.0  # degrees: standard deviation of the error of a pitch that is told
+STRANGER_SHARE = 0.2  # of the pictures, where somebody else stands behind the person
+PIECE_SHARE = 0.3  # of the coarse masks that take in a piece of the background; twice as many where somebody is there
 OWN_PHOTO_SHARE = 0.5  # of the pictures, where the user has given photos as backgrounds
 # rows of a sample's points: near the surface, along whole rays, in the whole box
 POINT_KINDS = dict(zip(("near", "rays", "box"), np.cumsum([NEAR_POINTS, RAY_POINTS, BOX_POINTS]).tolist(), strict=True))
@@ -175,9 +177,15 @@ def make_photo(
         behind = photo_background(choices.backgrounds, rng, hit.shape[0])
     else:
         behind = random_background(environment.picture, turn, exposure, rng, hit.shape[0])
+    beside = np.zeros_like(alpha)
+    if rng.random() < STRANGER_SHARE:
+        stranger, cover = somebody_else(person, alpha, rng)
+        behind = stranger * cover[..., None] + behind * (1 - cover[..., None])
+        beside = cover * (1 - alpha)
     picture = person * alpha[..., None] + behind * (1 - alpha[..., None])
     picture = photo_effects(picture, rng)
-    mask = {"detected": detector_mask(alpha, rng), "true": alpha, "unknown": np.full_like(alpha, 0.5)}[choices.mask]
+    masks = {"detected": detector_mask(alpha, beside, rng), "true": alpha, "unknown": np.full_like(alpha, 0.5)}
+    mask = masks[choices.mask]
     image = np.concatenate([picture, mask[..., None]], -1).astype(np.float32)
     if size != image.shape[0]:
         image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
@@ -353,8 +361,22 @@ def photo_effects(picture: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return picture.astype(np.float32)
 
 
-def detector_mask(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """The mask as detectors give it: good, coarse, bitten into, or (0.5 everywhere) not known."""
+def somebody_else(person: np.ndarray, alpha: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+    """Colour (S, S, 3) and cover (S, S) of somebody beside the ``person``, which is such a colour under ``alpha``: the
+    same one in other colours, larger or smaller, now and then mirrored."""
+    size = len(alpha)
+    step = int(rng.choice([1, -1]))
+    colour = person[:, ::step][..., rng.permutation(3)] ** np.float32(rng.uniform(0.6, 1.6))
+    scale, aside = rng.uniform(0.8, 1.15), rng.choice([-1, 1]) * rng.uniform(0.12, 0.45) * size
+    middle = size / 2 * (1 - scale)
+    move = np.array([[scale, 0, middle + aside], [0, scale, middle + rng.normal(0, 0.05) * size]])
+    moved = cv2.warpAffine(np.dstack([colour, alpha[:, ::step]]), move, (size, size))
+    return moved[..., :3], moved[..., 3]
+
+
+def detector_mask(alpha: np.ndarray, beside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """The mask as detectors give it: good, coarse, bitten into, with a piece of what is ``beside`` the person (cover of
+    somebody else) or of the background, or (0.5 everywhere) not known."""
     kind = rng.random()
     if kind < 0.1:
         return np.full_like(alpha, 0.5)
@@ -364,8 +386,25 @@ def detector_mask(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     small = int(size * rng.uniform(0.16, 0.6))
     mask = cv2.resize(cv2.resize(alpha, (small, small), interpolation=cv2.INTER_AREA), (size, size))
     mask = np.clip((mask - rng.uniform(0.3, 0.7)) * rng.uniform(2, 12) + 0.5, 0, 1)
+    if rng.random() < PIECE_SHARE * (2 if beside.any() else 1):
+        mask = np.maximum(mask, _piece_too_much(alpha, beside, rng))
     for _ in range(rng.integers(0, 4)):
         at = tuple(int(x) for x in rng.integers(0, size, 2))
         axes = tuple(int(x) for x in rng.integers(1, size // 18, 2))
         cv2.ellipse(mask, at, axes, float(rng.uniform(0, 180)), 0, 360, float(rng.random() < 0.3), -1)
     return mask.astype(np.float32)
+
+
+def _piece_too_much(alpha: np.ndarray, beside: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(S, S) of somebody else what is near the person; without anybody, an oblong piece of the background there."""
+    size = len(alpha)
+    near = cv2.blur(alpha, (2 * int(size * rng.uniform(0.02, 0.12)) + 1,) * 2) > 0
+    if beside[near].max(initial=0) > 0.5:
+        return beside * near
+    rows, columns = np.nonzero(near & (alpha < 0.5))
+    piece = np.zeros_like(alpha)
+    if len(rows):
+        k = rng.integers(len(rows))
+        axes = int(size * rng.uniform(0.02, 0.06)), int(size * rng.uniform(0.04, 0.25))
+        cv2.ellipse(piece, (int(columns[k]), int(rows[k])), axes, float(rng.normal(0, 20)), 0, 360, 1.0, -1)
+    return piece

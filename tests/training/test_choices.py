@@ -7,7 +7,7 @@ from PIL import Image
 
 from tests.training.shapes import write_assets, write_samples
 from training.cache import BOX, FIELD, load_sample
-from training.dataset import KNOWN_SHARE, OWN_PHOTO_SHARE, Choices, Photos, make_photo
+from training.dataset import KNOWN_SHARE, OWN_PHOTO_SHARE, Choices, Photos, detector_mask, make_photo, somebody_else
 from training.light import load_environments
 
 
@@ -53,6 +53,51 @@ def test_masks_as_chosen(sample, assets):
         assert (photo(sample, assets, seed, mask="unknown")["image"][3] == 0.5).all()
         true = photo(sample, assets, seed, mask="true")
         assert torch.allclose(true["image"][3].reshape(32, 2, 32, 2).mean((1, 3)), true["mask"][0], atol=0.02)
+
+
+DISC = np.hypot(*(np.mgrid[:64, :64] - 31.5)) < 12
+
+
+def test_masks_take_in_pieces_of_somebody_else_or_of_the_background():
+    """Some coarse masks, near the person only; the others lose no more than a detector's do."""
+    alpha = DISC.astype(np.float32)
+    near = np.hypot(*(np.mgrid[:64, :64] - 31.5)) < 12 + 8 + 18  # reach of a piece, and its longer half
+    beside = np.zeros_like(alpha)
+    beside[:, 40:] = 1
+    beside *= 1 - alpha
+    shares = []
+    for cover in (np.zeros_like(alpha), beside):
+        masks = [detector_mask(alpha, cover, np.random.default_rng(seed)) for seed in range(300)]
+        known = [mask for mask in masks if not (mask == 0.5).all()]
+        assert len(known) > 200
+        too_much = [((mask > 0.5) & ~DISC).sum() > 60 for mask in known]
+        shares.append(np.mean(too_much))
+        assert all((mask > 0.5)[~near].sum() < 60 for mask in known)
+    assert 0.03 < shares[0] < shares[1] < 0.6
+
+
+def test_somebody_else_stands_beside_in_other_colours():
+    person = np.where(DISC[..., None], np.float32([0.9, 0.5, 0.1]), 0).astype(np.float32)
+    for seed in range(20):
+        colour, cover = somebody_else(person, DISC.astype(np.float32), np.random.default_rng(seed))
+        column = np.average(np.arange(64), weights=cover.sum(0))
+        assert 0.05 * 64 < abs(column - 31.5) < 0.46 * 64 + 1
+        assert 0 <= colour.min() and colour.max() <= 1
+        assert cover.sum() < 1.4 * DISC.sum()
+    assert not np.allclose(colour[cover > 0.99], [0.9, 0.5, 0.1], atol=0.05)
+
+
+def test_what_is_wanted_knows_nothing_of_strangers(sample, assets, monkeypatch):
+    """Somebody else is in the picture, not in the maps that G is to give."""
+
+    def with_share(share):
+        monkeypatch.setattr("training.dataset.STRANGER_SHARE", share)
+        return photo(sample, assets, 11, mask="true")
+
+    alone, beside = with_share(0.0), with_share(1.0)
+    for name in ("mask", "front", "albedo", "weight"):
+        assert torch.equal(alone[name], beside[name])
+    assert not torch.allclose(alone["image"][:3], beside["image"][:3], atol=0.1)
 
 
 def test_points_as_chosen(sample, assets):
