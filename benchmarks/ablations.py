@@ -50,6 +50,9 @@ VARIANTS: dict[str, list[str]] = {
     "no points in the whole box": [*PLAIN, "--points", "near", "rays"],
     "mask never known": [*PLAIN, "--mask", "unknown"],
     "mask always true": [*PLAIN, "--mask", "true"],
+    "camera never told": [*PLAIN, "--told", "0"],
+    "camera always told": [*PLAIN, "--told", "1"],
+    "no strangers": [*PLAIN, "--strangers", "0"],
     **{f"loss {loss} off": [*PLAIN, *without(loss)] for loss in WEIGHTS if loss not in OF_PATCHES},
     **{f"patches, loss {loss} off": without(loss) for loss in OF_PATCHES},
 }

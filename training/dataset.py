@@ -30,9 +30,9 @@ POINTS, SURFACE, SHADED = 1500, 400, 256  # points a picture in one step
 SPHERE = 64  # normals all around at which the light itself is learned
 OFF_SURFACE = 0.01  # crop units: standard deviation of points beside the surface whose albedo is learned
 PATCH = (32, 16)  # rows and columns of the rendered patch, pixels of the maps: 512 rays
-KNOWN_SHARE = 0.5  # of the pictures, where G is told the camera's distance, and likewise its pitch
+KNOWN_SHARE = 0.5
 PITCH_NOISE = 1.0  # degrees: standard deviation of the error of a pitch that is told
-STRANGER_SHARE = 0.2  # of the pictures, where somebody else stands behind the person
+STRANGER_SHARE = 0.2
 PIECE_SHARE = 0.3  # of the coarse masks that take in a piece of the background; twice as many where somebody is there
 OWN_PHOTO_SHARE = 0.5  # of the pictures, where the user has given photos as backgrounds
 # rows of a sample's points: near the surface, along whole rays, in the whole box
@@ -47,6 +47,8 @@ class Choices:
     backgrounds: Path | None = None  # folder of the user's own photos
     points: tuple[str, ...] = tuple(POINT_KINDS)  # kinds of points that f learns from
     mask: str = "detected"  # of MASKS: as detectors give it, the true one, or never known
+    told: float = KNOWN_SHARE  # share of the pictures where G is told the camera's distance, and likewise its pitch
+    strangers: float = STRANGER_SHARE  # share of the pictures where somebody else stands behind the person
     field: bool = True  # whether f learns, too; otherwise samples for G alone may lie among the others
 
 
@@ -178,7 +180,7 @@ def make_photo(
     else:
         behind = random_background(environment.picture, turn, exposure, rng, hit.shape[0])
     beside = np.zeros_like(alpha)
-    if rng.random() < STRANGER_SHARE:
+    if rng.random() < choices.strangers:
         stranger, cover = somebody_else(person, alpha, rng)
         behind = stranger * cover[..., None] + behind * (1 - cover[..., None])
         beside = cover * (1 - alpha)
@@ -203,15 +205,15 @@ def make_photo(
     around = np.maximum(light.shading(out["sphere_normal"]), LEAST_SHADING)
     out["sphere_shading"] = around * gains * (out["shading"].mean() / gains.mean() / open_sky)
     out["camera"], out["joints"] = sample["camera"], sample["joints"]
-    out["view"] = _what_is_told(sample, rng)
+    out["view"] = _what_is_told(sample, choices.told, rng)
     out["back_albedo"] = np.float32(0.3 if str(sample["kind"]) == "rocketbox" else 1.0)
     return {k: torch.from_numpy(np.ascontiguousarray(v, np.float32)) for k, v in out.items()}
 
 
-def _what_is_told(sample: dict, rng: np.random.Generator) -> tuple[float, ...]:
+def _what_is_told(sample: dict, share: float, rng: np.random.Generator) -> tuple[float, ...]:
     """The camera as a user or the photo's own record tells it, or leaves it open; see :func:`view_code`."""
-    distance = float(sample["camera"][0]) if rng.random() < KNOWN_SHARE else None
-    pitch = math.radians(rng.normal(sample["pitch"], PITCH_NOISE)) if rng.random() < KNOWN_SHARE else None
+    distance = float(sample["camera"][0]) if rng.random() < share else None
+    pitch = math.radians(rng.normal(sample["pitch"], PITCH_NOISE)) if rng.random() < share else None
     return view_code(distance, pitch)
 
 

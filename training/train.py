@@ -27,7 +27,7 @@ from phorhum_blender.engine.model import ModelConfig, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import dense_maps
 from training import processes
 from training.backgrounds import background_photos
-from training.dataset import MASKS, POINT_KINDS, Choices, Photos
+from training.dataset import KNOWN_SHARE, MASKS, POINT_KINDS, STRANGER_SHARE, Choices, Photos
 from training.light import load_environments
 from training.losses import WEIGHTS, compute_losses, total
 from training.optimiser import Optimiser
@@ -70,6 +70,8 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--backgrounds", type=Path, help="folder of your own photos that become backgrounds")
     parser.add_argument("--points", nargs="+", choices=POINT_KINDS, default=tuple(POINT_KINDS), help="f learns from")
     parser.add_argument("--mask", choices=MASKS, default="detected", help="that the networks are shown")
+    parser.add_argument("--told", type=float, default=KNOWN_SHARE, help="share of photos whose camera G is told")
+    parser.add_argument("--strangers", type=float, default=STRANGER_SHARE, help="share of photos with somebody else")
     args = parser.parse_args(arguments)
     if args.backgrounds:
         background_photos(args.backgrounds)  # an empty folder is told at once, not by a loading worker
@@ -159,7 +161,7 @@ class Trainer:
 
     def load_held_out(self) -> list[dict[str, torch.Tensor]]:
         rng = np.random.default_rng(HELD_OUT_SEED)
-        choices = Choices(mask=self.args.mask)
+        choices = Choices(mask=self.args.mask, told=self.args.told)
         photos = Photos(self.args.held_out, self.args.assets, self.args.size, augment=False, choices=choices)
         environments = load_environments(self.args.assets)
         paths = sorted(self.args.held_out.glob("*.npz"))[:48]
@@ -178,7 +180,9 @@ class Trainer:
             batch=args.batch // self.world,
             rank=self.rank,
             world=self.world,
-            choices=Choices(args.backgrounds, tuple(args.points), args.mask, not args.maps_only),
+            choices=Choices(
+                args.backgrounds, tuple(args.points), args.mask, args.told, args.strangers, not args.maps_only
+            ),
         )
         # a forked worker can inherit a held lock of a thread pool and never start
         spawn = {"num_workers": args.workers, "prefetch_factor": 4, "multiprocessing_context": "spawn"}

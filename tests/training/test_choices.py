@@ -87,14 +87,9 @@ def test_somebody_else_stands_beside_in_other_colours():
     assert not np.allclose(colour[cover > 0.99], [0.9, 0.5, 0.1], atol=0.05)
 
 
-def test_what_is_wanted_knows_nothing_of_strangers(sample, assets, monkeypatch):
+def test_what_is_wanted_knows_nothing_of_strangers(sample, assets):
     """Somebody else is in the picture, not in the maps that G is to give."""
-
-    def with_share(share):
-        monkeypatch.setattr("training.dataset.STRANGER_SHARE", share)
-        return photo(sample, assets, 11, mask="true")
-
-    alone, beside = with_share(0.0), with_share(1.0)
+    alone, beside = (photo(sample, assets, 11, mask="true", strangers=share) for share in (0.0, 1.0))
     for name in ("mask", "front", "albedo", "weight"):
         assert torch.equal(alone[name], beside[name])
     assert not torch.allclose(alone["image"][:3], beside["image"][:3], atol=0.1)
@@ -118,6 +113,12 @@ def test_g_is_told_the_camera_of_its_share_and_about_rightly(sample, assets):
     assert (near == 0).all()  # at four units, where these people stand
     assert (down[knows_pitch == 0] == 0).all()
     assert down[knows_pitch == 1].mean() == pytest.approx(10 * np.sin(np.radians(10)), abs=0.15)
+
+
+def test_the_camera_is_told_as_often_as_chosen(sample, assets):
+    for share in (0.0, 1.0):
+        view = photo(sample, assets, 0, told=share)["view"]
+        assert view[1] == view[3] == share
 
 
 def test_samples_for_g_alone_may_lie_among_others(samples, assets, tmp_path):
