@@ -27,7 +27,7 @@ WEIGHTS = {
     "distance": 10.0,
     "sign": 0.5,
     "surface": 2.0,
-    "surface_normal": 0.2,
+    "surface_normal": 0.5,
     "eikonal": 0.05,
     "surface_albedo": 1.0,
     "off_surface_albedo": 0.5,
