@@ -17,7 +17,7 @@ from phorhum_blender.engine.contracts import Request
 from phorhum_blender.engine.errors import UserError
 from phorhum_blender.engine.person import select_person
 from phorhum_blender.engine.photo import Photo, load_photo
-from training.backgrounds import PHOTO_SUFFIXES
+from training.backgrounds import background_photos
 from training.detector import box_iou
 from training.evaluate import markdown_table, write_section
 from training.metrics import mask_iou
@@ -40,7 +40,7 @@ def main() -> None:
     parser.add_argument("--docs", type=Path, default=Path("docs/results.md"), help="document that gets the table")
     args = parser.parse_args()
     rows = []
-    for path in sorted(p for p in args.photos.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES):
+    for path in background_photos(args.photos):
         photo = load_photo(path)
         found = agreement(replace(photo, alpha=None), args.official)
         rows.append([path.name, "yes" if photo.alpha is not None else "no", *(f"{value:.3f}" for value in found)])

@@ -30,9 +30,9 @@ POINTS, SURFACE, SHADED = 1500, 400, 256  # points a picture in one step
 SPHERE = 64  # normals all around at which the light itself is learned
 OFF_SURFACE = 0.01  # crop units: standard deviation of points beside the surface whose albedo is learned
 PATCH = (32, 16)  # rows and columns of the rendered patch, pixels of the maps: 512 rays
-KNOWN_SHARE = 0.5
+KNOWN_SHARE = 0.5  # see Choices.told
 PITCH_NOISE = 1.0  # degrees: standard deviation of the error of a pitch that is told
-STRANGER_SHARE = 0.2
+STRANGER_SHARE = 0.2  # see Choices.strangers
 PIECE_SHARE = 0.3  # of the coarse masks that take in a piece of the background; twice as many where somebody is there
 OWN_PHOTO_SHARE = 0.5  # of the pictures, where the user has given photos as backgrounds
 # rows of a sample's points: near the surface, along whole rays, in the whole box
