@@ -2,8 +2,8 @@
 
     python -m benchmarks.training_speed --cache CACHE --assets ../shared/assets [--device cuda] [--size 256]
 
-Photos are made on one core, as one loading worker does; steps are timed with the photos at hand. Training runs at the
-smaller of workers x photos and steps.
+Photos are made on one core, as one loading worker does; steps, with that of the optimiser, are timed with the photos at
+hand. Training runs at the smaller of workers x photos and steps.
 """
 
 from __future__ import annotations
@@ -12,14 +12,17 @@ import argparse
 import itertools
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import torch
 
-from phorhum_blender.engine.model import PhorhumModel
+from phorhum_blender.engine.model import ModelConfig, PhorhumModel
 from training.dataset import Photos
 from training.losses import compute_losses, total
+from training.optimiser import Optimiser
 from training.patches import Perception
+from training.train import best_precision
 
 STEPS = {  # what is learned -> arguments of compute_losses
     "G and s": {"with_field": False},
@@ -37,6 +40,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=15, help="a measurement, at the least")
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cuda" if torch.cuda.is_available() else "cpu")
+    parser.add_argument("--precision", choices=("bf16", "fp32"), help="as of training.train")
     args = parser.parse_args()
     torch.set_flush_denormal(True)
     stream = iter(Photos(args.cache, args.assets, args.size))
@@ -44,15 +48,23 @@ def main() -> None:
     print(f"photos of {args.size} pixels, one core: {rate(lambda: next(stream), 1, args.seconds):.1f} a second")
     torch.set_num_threads(args.threads)
     batch = {key: torch.stack([photo[key] for photo in made]).to(args.device) for key in made[0]}
-    model, perception = PhorhumModel().to(args.device), Perception().to(args.device)
+    batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
+    model = PhorhumModel(replace(ModelConfig(), image_size=args.size)).to(args.device)
+    model = model.to(memory_format=torch.channels_last)
+    optimiser, perception = Optimiser(model, 1e-3, muon=True), Perception().to(args.device)
+    precision = args.precision or best_precision(args.device)
     for name, what in STEPS.items():
 
         def step(what: dict = what) -> None:
-            total(compute_losses(model, batch, perception=perception, **what)).backward()
+            losses = compute_losses(model, batch, perception=perception, sixteen_bits=precision == "bf16", **what)
+            optimiser.zero_grad()
+            total(losses).backward()
+            optimiser.step()
             if args.device == "cuda":
                 torch.cuda.synchronize()
 
-        print(f"{name}, {args.device}, {args.threads} threads: {rate(step, args.batch, args.seconds):.1f} a second")
+        speed = rate(step, args.batch, args.seconds)
+        print(f"{name}, {args.device}, {precision}, {args.threads} threads: {speed:.1f} a second")
 
 
 def rate(work: Callable[[], object], pictures: int, seconds: float) -> float:

@@ -16,7 +16,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -27,7 +27,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from phorhum_blender.engine.detector import FORMAT, Detector, build_network, tensors_sha256
+from phorhum_blender.engine.detector import FORMAT, REACH, Detector, build_network, tensors_sha256
 from training.detector_scenes import Scene, SceneMaker, SceneStream, cutout_paths
 
 MASK_STRIDE = 4  # the prototypes' cells, in network pixels
@@ -97,6 +97,23 @@ def make_batch(scenes: list[Scene]) -> dict[str, torch.Tensor]:
     }
 
 
+def within_reach(mask_loss: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+    """ultralytics' loss of masks, which looks into the true boxes alone, with boxes grown by ``REACH``: as far the
+    engine looks for limbs that a box misses, and what stands beside the person must not count."""
+
+    def of_grown_boxes(
+        wanted: torch.Tensor,
+        coefficients: torch.Tensor,
+        prototypes: torch.Tensor,
+        boxes: torch.Tensor,
+        area: torch.Tensor,
+    ) -> torch.Tensor:
+        margin = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2) * boxes.new_tensor([-REACH, -REACH, REACH, REACH])
+        return mask_loss(wanted, coefficients, prototypes, boxes + margin, area)
+
+    return of_grown_boxes
+
+
 class Batches(IterableDataset):
     """Endless batches."""
 
@@ -127,6 +144,7 @@ class Trainer:
 
         self.network.args = IterableSimpleNamespace(**LOSS_GAINS)
         self.criterion = self.network.init_criterion()
+        self.criterion.single_mask_loss = within_reach(self.criterion.single_mask_loss)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim <= 1]

@@ -52,15 +52,16 @@ def orthogonalised(matrix: torch.Tensor) -> torch.Tensor:
     wide = matrix if matrix.shape[0] <= matrix.shape[1] else matrix.T
     x = wide.float()
     x = x / (x.norm() + 1e-7)
-    gram = x @ x.T
-    identity = torch.eye(len(x), device=x.device)
     a, b, c = QUINTIC
-    lift = identity
+    factors: list[torch.Tensor] = []
+    gram = x @ x.T
     for _ in range(ROUNDS):
-        factor = a * identity + b * gram + c * gram @ gram
-        lift = factor @ lift
-        gram = factor @ gram @ factor
-    x = lift.bfloat16() @ x.bfloat16()
+        if factors:
+            gram = factors[-1] @ gram @ factors[-1]
+        factor = torch.addmm(gram, gram, gram, beta=b, alpha=c)
+        factor.diagonal().add_(a)
+        factors.append(factor)
+    x = (torch.linalg.multi_dot(factors) @ x).bfloat16()
     return x if wide is matrix else x.T
 
 

@@ -21,6 +21,7 @@ HELD_OUT_SEED = 900_000  # of the first held-out person
 HELD_OUT_PEOPLE = 30
 MAPS_SEED = 1_000_000  # of the first person for G alone, so that they are others
 MAPS_SIZE, MAPS_POSES = 96, 5  # pixels; of each person, two views each
+FULL_SIZE = 192  # pixels, of the samples from which f learns too
 MAPS_PEOPLE = 2  # for each person whose field is learned, too
 
 
@@ -51,7 +52,7 @@ def make_samples(assets: Path, out: Path, people: int, workers: int) -> None:
             MAPS_SEED,
             people * MAPS_PEOPLE,
         ),
-        (cache.Job(assets, out / "samples", cache.VIEWS, held_out=False), 0, people),
+        (cache.Job(assets, out / "samples", cache.VIEWS, False, FULL_SIZE), 0, people),
     )
     for job, first, count in jobs:
         made = sum(cache.run(job, range(first, first + count), workers))

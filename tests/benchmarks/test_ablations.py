@@ -30,6 +30,10 @@ class FakeTraining:
         lines += [{"held_out": {"depth_cm": depth, "point_iou": 0.5}, "surface": {"surface_cm": 3}, "seconds": 120.0}]
         (out / "log.jsonl").write_text("\n".join(json.dumps(line) for line in lines))
 
+    def folders(self):
+        """Variant and stage of each run."""
+        return [tuple(Path(run[run.index("--out") + 1]).parts[-2:]) for run in self.runs]
+
 
 @pytest.fixture
 def training(monkeypatch):
@@ -40,47 +44,67 @@ def training(monkeypatch):
 
 def arguments(tmp_path, *more):
     docs = tmp_path / "training.md"
-    return ["--cache", "C", "--out", str(tmp_path / "runs"), "--docs", str(docs), "--images", "800", *more]
+    return ["--samples", "S", "--out", str(tmp_path / "runs"), "--docs", str(docs), "--images", "640", "160", *more]
 
 
 def test_variants_are_trained_alike_but_for_one_thing(training, tmp_path):
-    ablations.main(arguments(tmp_path, "--only", "usual", "without skeleton", "--held-out", "T", "--threads", "4"))
-    usual, without = (" ".join(run) for run in training.runs)
-    assert "--steps 100 " in usual and "--held-out T --threads 4" in usual and "--cache C --no-patches" in usual
+    ablations.main(arguments(tmp_path, "--only", "usual", "without skeleton", "--threads", "4"))
+    maps, whole, other_maps, other_whole = (" ".join(run) for run in training.runs)
+    for run in (maps, whole):
+        assert "--held-out S/held_out" in run and "--threads 4" in run
+    assert "--steps 20 " in maps and "--cache S/maps" in maps and "--maps-only" in maps
+    assert "--steps 20 " in whole and "--cache S/samples" in whole and "--no-patches" in whole
+    assert f"--begin-with {tmp_path}/runs/usual/maps/weights.safetensors" in whole
     off = " --weight joints=0 --weight joint_heat=0 --weight joint_depth=0 --weight parts=0"
-    assert without.replace(off, "").replace("without_skeleton", "usual") == usual != without
+    for usual, other in ((maps, other_maps), (whole, other_whole)):
+        assert other.replace(off, "").replace("without_skeleton", "usual") == usual != other
+
+
+def test_those_that_differ_in_f_alone_share_the_usual_g(training, tmp_path):
+    with pytest.raises(SystemExit, match="run --only usual first"):
+        ablations.main(arguments(tmp_path, "--only", "loss sign off"))
+    ablations.main(arguments(tmp_path, "--only", "usual", "usual, first stage alone", "loss sign off", "with patches"))
+    assert training.folders()[2:] == [("loss_sign_off", "all"), ("with_patches", "all")]
+    for run in training.runs[1:]:
+        assert f"--begin-with {tmp_path}/runs/usual/maps/weights.safetensors" in " ".join(run)
+    table = (tmp_path / "training.md").read_text()
+    assert table.count("| 4 |") == 3 and table.count("| 2 |") == 1  # minutes, of the stages that counted
 
 
 def test_the_table_has_each_variant_and_grows_with_them(training, tmp_path):
-    training.dies_at = 2
+    training.dies_at = 3
     with pytest.raises(KeyboardInterrupt):
         ablations.main(arguments(tmp_path, "--only", "usual", "loss front off"))
     text = (tmp_path / "training.md").read_text()
     assert "| usual | 5.25 | – | 3.00 | 0.500 |" in text and "loss front off" not in text
     ablations.main(arguments(tmp_path, "--only", "usual", "loss front off", "--data", "other people=D"))
-    assert len(training.runs) == 4  # 'usual' is not trained again
+    assert ("loss_front_off", "all") not in training.folders()  # a loss of G's: nothing of f to be seen
+    assert training.folders().count(("usual", "maps")) == 1  # 'usual' is not trained again
     text = (tmp_path / "training.md").read_text()
     assert text.count("| usual |") == 1 and "| loss front off | 9.00 |" in text and "| other people | 5.25 |" in text
-    assert "--cache D" in " ".join(training.runs[-1])
+    assert [run[run.index("--cache") + 1] for run in training.runs[-2:]] == ["D/maps", "D/samples"]
 
 
 def test_parts_share_the_variants_and_each_writes_the_table_of_all(training, tmp_path):
     for part in ("1/2", "2/2"):
         ablations.main(arguments(tmp_path, "--only", "usual", "with patches", "AdamW alone", "--part", part))
-    assert [Path(run[run.index("--out") + 1]).name for run in training.runs] == ["usual", "AdamW_alone", "with_patches"]
+    assert [name for name, stage in training.folders() if stage == "all"] == ["usual", "AdamW_alone", "with_patches"]
     rows = [line.split(" | ")[0] for line in (tmp_path / "training.md").read_text().splitlines() if "5.25" in line]
     assert rows == ["| usual", "| with patches", "| AdamW alone"]
 
 
 def test_every_loss_and_head_has_a_variant():
     def left_out(name):
-        changes = [word for word in VARIANTS[name] if "=" in word]
+        changes = [word for word in VARIANTS[name].both + (VARIANTS[name].second or ()) if "=" in word]
         return {loss for loss, weight in loss_weights(changes).items() if weight == 0}
 
     for loss in WEIGHTS:
         with_patches = loss in ablations.OF_PATCHES
         name = f"patches, loss {loss} off" if with_patches else f"loss {loss} off"
-        assert left_out(name) == {loss} and ("--no-patches" in VARIANTS[name]) != with_patches
+        assert left_out(name) == {loss}
+        of_g = loss not in ablations.OF_F + ablations.OF_PATCHES
+        assert (VARIANTS[name].second is None) == of_g != VARIANTS[name].differs_in_f_alone
+        assert of_g or ("--no-patches" in VARIANTS[name].second) != with_patches
     for name, losses in ablations.HEADS.items():
         assert left_out(f"without {name}") == set(losses)
 

@@ -129,6 +129,22 @@ def test_box_iou():
     assert box_iou(np.array([0, 0, 2, 2]), np.array([3, 0, 4, 2])) == 0
 
 
+def test_masks_are_judged_as_far_as_the_engine_looks():
+    """What is wrongly called the person costs within REACH of the true box, not farther off."""
+    criterion = Trainer().criterion
+    wanted = torch.zeros(1, 20, 20)
+    wanted[0, 5:15, 5:15] = 1
+    right = wanted * 20 - 10
+
+    def loss(mask):
+        area = torch.tensor([0.25])
+        return float(criterion.single_mask_loss(wanted, torch.ones(1, 1), mask, torch.tensor([[5.0, 5, 15, 15]]), area))
+
+    near, far = right.clone(), right.clone()
+    near[0, 10, 2], far[0, 10, 0] = 10, 10
+    assert loss(far) == pytest.approx(loss(right), abs=1e-4) and loss(near) > loss(right) + 0.05
+
+
 BOXES = [(10, 20, 50, 110), (60, 10, 100, 90), (40, 40, 70, 120), None]
 
 
@@ -154,12 +170,9 @@ def test_it_learns_and_the_file_finds_what_was_learned(tmp_path: Path, monkeypat
         best = detector.detect(scene.image, 0.05)[0]
         assert box_iou(np.array(best.box), np.array(box)) > 0.6
         mask = cv2.resize(best.logits, (128, 128)) > 0
-        x0, y0, x1, y1 = box
-        mask[:, :x0] = mask[:, x1:] = mask[:y0] = mask[y1:] = False  # beyond boxes nothing has been taught
         assert (mask & (scene.instances == 1)).sum() > 0.6 * (mask | (scene.instances == 1)).sum()
     report = evaluate(trainer.network, scenes)
     assert set(report) == {"recall", "precision", "recall_largest", "mask_iou"}
-    assert report.pop("mask_iou") > 0.4  # of whole masks
     assert all(value > 0.6 for value in report.values())
 
 

@@ -21,6 +21,7 @@ from training.light import Environment, Light, disc_lamp, even_sky, load_environ
 from training.losses import WEIGHTS, compute_losses, map_losses
 from training.render import sphere_directions
 from training.subjects import Split, Subject, list_subjects, load_poses
+from training.train import best_precision
 
 
 def ellipsoid_person(rng, axes):
@@ -360,3 +361,12 @@ def test_a_mirrored_person_has_his_sides_exchanged(samples):
     mirrored = mirror(sample)
     left, right = JOINTS.index("l_wrist"), JOINTS.index("r_wrist")
     np.testing.assert_allclose(mirrored["joints"][left], sample["joints"][right] * [-1, 1, 1])
+
+
+def test_sixteen_bits_serve_only_processors_that_have_instructions_for_them(monkeypatch):
+    for has_them, precision in ((True, "bf16"), (False, "fp32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda has_them=has_them: {"avx512_bf16": has_them})
+        assert best_precision("cpu") == precision
+        assert best_precision("cuda") == "bf16"
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {})  # of other makers
+    assert best_precision("cpu") == "fp32"
