@@ -23,8 +23,10 @@ from training.cache import BOX, Placed, load_sample, make_sample, random_placed
 from training.dataset import halve, make_photo
 from training.light import load_environments
 from training.losses import compute_losses, total
+from training.optimiser import Optimiser
 
 VARIANTS = 4  # lightings of the one view
+RATE = 2e-3  # of learning, at its highest
 
 
 def main() -> None:
@@ -43,13 +45,12 @@ def main() -> None:
     sample, environments = stored(make_sample(placed, rng), args.size), load_environments(args.assets)
     rng = np.random.default_rng(0)
     model, started = PhorhumModel(), time.time()
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-3, betas=(0.9, 0.98))
+    optimiser = Optimiser(model, RATE)
     for step in range(args.steps):
         made = [make_photo(sample, environments, rng, args.size) for _ in range(VARIANTS)]
         batch = {key: torch.stack([photo[key] for photo in made]) for key in made[0]}
-        rate = 1e-3 * min(1, (step + 1) / 30) * (0.5 + 0.5 * math.cos(math.pi * step / args.steps))
-        optimiser.param_groups[0]["lr"] = rate
-        losses = compute_losses(model, batch)
+        optimiser.set_rate(RATE * min(1, (step + 1) / 30) * (0.5 + 0.5 * math.cos(math.pi * step / args.steps)))
+        losses = compute_losses(model, batch, with_patches=False)
         optimiser.zero_grad()
         total(losses).backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
