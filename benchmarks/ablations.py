@@ -118,15 +118,13 @@ def last_held_out(run: Path) -> dict[str, float]:
 
 
 def train_variant(args: argparse.Namespace, passed_on: list[str], name: str, variant: Variant) -> None:
-    """Trains a variant, both stages, unless that is done, and leaves its measures in its folder of ``args.out``."""
+    """Trains a variant unless that is done, and leaves its measures in its folder of ``args.out``."""
     run = folder(args.out, name)
     if (run / RESULT).exists():
         return
-    g_of = run
-    if variant.differs_in_f_alone and name != BASE:
-        g_of = folder(args.out, BASE)
-        if not (g_of / RESULT).exists():
-            raise SystemExit(f"{name!r} begins with the G of {BASE!r}; run --only {BASE} first.")
+    g_of = folder(args.out, BASE) if variant.differs_in_f_alone else run
+    if g_of != run and not (g_of / RESULT).exists():
+        raise SystemExit(f"{name!r} begins with the G of {BASE!r}; run --only {BASE} first.")
     maps, whole = STAGES
     common = ["--minutes", FOREVER, "--size", str(args.size), *passed_on]
 

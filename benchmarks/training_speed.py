@@ -51,7 +51,7 @@ def main() -> None:
     batch["image"] = batch["image"].contiguous(memory_format=torch.channels_last)
     model = PhorhumModel(replace(ModelConfig(), image_size=args.size)).to(args.device)
     model = model.to(memory_format=torch.channels_last)
-    optimiser, perception = Optimiser(model, 1e-3, muon=True), Perception().to(args.device)
+    optimiser, perception = Optimiser(model, 1e-3), Perception().to(args.device)
     precision = args.precision or best_precision(args.device)
     for name, what in STEPS.items():
 

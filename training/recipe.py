@@ -52,7 +52,7 @@ def make_samples(assets: Path, out: Path, people: int, workers: int) -> None:
             MAPS_SEED,
             people * MAPS_PEOPLE,
         ),
-        (cache.Job(assets, out / "samples", cache.VIEWS, False, FULL_SIZE), 0, people),
+        (cache.Job(assets, out / "samples", cache.VIEWS, held_out=False, size=FULL_SIZE), 0, people),
     )
     for job, first, count in jobs:
         made = sum(cache.run(job, range(first, first + count), workers))

@@ -98,8 +98,8 @@ def check_samples(folder: Path, maps_only: bool) -> None:
 
 
 def best_precision(device: str) -> str:
-    """16 bits on GPUs and on processors with instructions for them, on which they take half the time; others work them
-    out by others and take three times as long."""
+    """16 bits on GPUs and on processors with instructions for them, on which they take half the time; other processors
+    emulate them and take three times as long."""
     made_for_it = device != "cpu" or torch.cpu.get_capabilities().get("avx512_bf16", False)
     return "bf16" if made_for_it else "fp32"
 

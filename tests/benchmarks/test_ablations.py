@@ -78,8 +78,9 @@ def test_the_table_has_each_variant_and_grows_with_them(training, tmp_path):
     text = (tmp_path / "training.md").read_text()
     assert "| usual | 5.25 | – | 3.00 | 0.500 |" in text and "loss front off" not in text
     ablations.main(arguments(tmp_path, "--only", "usual", "loss front off", "--data", "other people=D"))
-    assert ("loss_front_off", "all") not in training.folders()  # a loss of G's: nothing of f to be seen
-    assert training.folders().count(("usual", "maps")) == 1  # 'usual' is not trained again
+    usual, killed, others = (("usual", "maps"), ("usual", "all")), ("loss_front_off", "maps"), "other_people"
+    # 'usual' is not trained again, and a loss of G's has no second stage
+    assert training.folders() == [*usual, killed, killed, (others, "maps"), (others, "all")]
     text = (tmp_path / "training.md").read_text()
     assert text.count("| usual |") == 1 and "| loss front off | 9.00 |" in text and "| other people | 5.25 |" in text
     assert [run[run.index("--cache") + 1] for run in training.runs[-2:]] == ["D/maps", "D/samples"]
