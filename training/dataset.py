@@ -19,7 +19,7 @@ from phorhum_blender.engine.camera import view_code
 from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
 from phorhum_blender.engine.skeleton import MIRRORED_BONES, MIRRORED_JOINTS
 from training.backgrounds import photo_background
-from training.cache import BOX_POINTS, NEAR_POINTS, PICTURES, RAY_POINTS, gather, lay_out, load_sample
+from training.cache import BOX_POINTS, NEAR_POINTS, PICTURES, RAY_POINTS, gather, lay_out, load_sample, sample_arrays
 from training.light import Environment, Light, disc_lamp, even_sky, lit_pixels, load_environments, shade
 
 NEAR_TRUNCATION = 0.1  # crop units: signed distances are learned exactly up to here
@@ -49,7 +49,7 @@ class Choices:
     mask: str = "detected"  # of MASKS: as detectors give it, the true one, or never known
     told: float = KNOWN_SHARE  # share of the pictures where G is told the camera's distance, and likewise its pitch
     strangers: float = STRANGER_SHARE  # share of the pictures where somebody else stands behind the person
-    field: bool = True  # whether f learns, too; otherwise samples for G alone may lie among the others
+    field: bool = True  # whether f learns, too, from the samples that have what it learns from
 
 
 USUAL = Choices()
@@ -79,6 +79,7 @@ class Photos(IterableDataset):
         self.cache, self.assets, self.size, self.seed, self.augment = cache, assets, size, seed, augment
         self.first, self.batch, self.rank, self.world = first, batch, rank, world
         self.kept: dict[Path, dict] = {}
+        self.teaching: dict[Path, bool] = {}
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
         cv2.setNumThreads(1)
@@ -86,12 +87,35 @@ class Photos(IterableDataset):
         environments = load_environments(self.assets)
         paths: list[Path] = []
         start = 0  # of the epoch
+        begun = self.first % (self.world * self.batch)  # an earlier stage may have had batches of another size
         for number in self._numbers():
             if number >= start + len(paths):
                 known = sorted(self.cache.glob("*.npz"))
-                start = number - number % len(known)
-                paths = [known[k] for k in np.random.default_rng([self.seed, start]).permutation(len(known))]
+                length = len(self.shuffled(known, np.random.default_rng(0)))
+                start = number - (number - begun) % length
+                paths = self.shuffled(known, np.random.default_rng([self.seed, start]))
             yield self.photo(self.load(paths[number - start]), environments, np.random.default_rng([self.seed, number]))
+
+    def shuffled(self, paths: list[Path], rng: np.random.Generator) -> list[Path]:
+        """An epoch: ``paths`` in random order, but that all of a batch teach f, or none does.
+
+        Those who do not fill a batch are left out this time, or come several times where there are no others.
+        """
+        group = self.world * self.batch
+        teaching = [self.teaches_field(path) for path in paths]
+        order = rng.permutation(len(paths))
+        batches: list[list[int]] = []
+        for field in (False, True):
+            mine = [k for k in order if teaching[k] == field]
+            if mine:
+                batches += np.resize(mine, (max(len(mine) // group, 1), group)).tolist()
+        return [paths[k] for number in rng.permutation(len(batches)) for k in batches[number]]
+
+    def teaches_field(self, path: Path) -> bool:
+        """Whether f learns from a sample."""
+        if path not in self.teaching:
+            self.teaching[path] = self.choices.field and "points" in sample_arrays(path)
+        return self.teaching[path]
 
     def _numbers(self) -> Iterator[int]:
         """The numbers of the photos that this loading worker makes."""

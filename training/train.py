@@ -27,6 +27,7 @@ from phorhum_blender.engine.model import ModelConfig, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import dense_maps
 from training import processes
 from training.backgrounds import background_photos
+from training.cache import sample_arrays
 from training.dataset import KNOWN_SHARE, MASKS, POINT_KINDS, STRANGER_SHARE, Choices, Photos
 from training.light import load_environments
 from training.losses import WEIGHTS, compute_losses, total
@@ -86,15 +87,14 @@ def main(arguments: list[str] | None = None) -> None:
 
 
 def check_samples(folder: Path, maps_only: bool) -> None:
-    """Raises ``SystemExit`` where a folder has no samples, or old ones, or samples for G alone that are to teach f."""
+    """Raises ``SystemExit`` where a folder has no samples, or old ones, or none that teaches f where f is to learn."""
     first = next(folder.glob("*.npz"), None)
     if first is None:
         raise SystemExit(f"There are no samples in {folder}; make some with training.cache.")
-    with np.load(first) as sample:
-        if not maps_only and "points" not in sample.files:
-            raise SystemExit(f"The samples in {folder} teach G alone; add --maps-only, or choose others.")
-        if "pitch" not in sample.files:
-            raise SystemExit(f"The samples in {folder} are of an older version; make them anew with training.cache.")
+    if "pitch" not in sample_arrays(first):
+        raise SystemExit(f"The samples in {folder} are of an older version; make them anew with training.cache.")
+    if not maps_only and not any("points" in sample_arrays(path) for path in folder.glob("*.npz")):
+        raise SystemExit(f"The samples in {folder} teach G alone; add --maps-only, or choose others.")
 
 
 def best_precision(device: str) -> str:
@@ -213,9 +213,8 @@ class Trainer:
     def losses(self, model: PhorhumModel, batch: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         args = self.args
         batch = {**batch, "image": batch["image"].contiguous(memory_format=torch.channels_last)}
-        return compute_losses(
-            model, batch, not args.maps_only, not args.no_patches, self.perception, args.precision == "bf16"
-        )
+        with_field = not args.maps_only and "points" in batch
+        return compute_losses(model, batch, with_field, not args.no_patches, self.perception, args.precision == "bf16")
 
     def set_rate(self, done: float) -> None:
         warm = min(1.0, (self.state["step"] + 1) / min(WARM_UP, 1 + self.args.steps // 10))

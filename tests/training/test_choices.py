@@ -5,7 +5,9 @@ import pytest
 import torch
 from PIL import Image
 
+from phorhum_blender.engine.model import PhorhumModel
 from tests.training.shapes import write_assets, write_samples
+from training import train
 from training.cache import BOX, FIELD, load_sample
 from training.dataset import KNOWN_SHARE, OWN_PHOTO_SHARE, Choices, Photos, detector_mask, make_photo, somebody_else
 from training.light import load_environments
@@ -121,12 +123,63 @@ def test_the_camera_is_told_as_often_as_chosen(sample, assets):
         assert view[1] == view[3] == share
 
 
-def test_samples_for_g_alone_may_lie_among_others(samples, assets, tmp_path):
-    """Where f does not learn, all photos of a batch have the same parts."""
+@pytest.fixture
+def mixed(samples, tmp_path):
+    """Samples of which half teach G alone."""
     for path in samples.glob("*.npz"):
         (tmp_path / path.name).write_bytes(path.read_bytes())
-    with np.load(next(samples.glob("*.npz"))) as whole:
-        np.savez(tmp_path / "g.npz", **{key: whole[key] for key in whole.files if key not in FIELD})
-    stream = iter(Photos(tmp_path, assets, 64, choices=Choices(field=False)))
-    photos = [next(stream) for _ in range(3)]
-    assert all(one.keys() == photos[0].keys() and "points" not in one for one in photos)
+        with np.load(path) as whole:
+            np.savez(tmp_path / f"g{path.name}", **{key: whole[key] for key in whole.files if key not in FIELD})
+    return tmp_path
+
+
+@pytest.mark.parametrize("field", [True, False])
+@pytest.mark.parametrize("first", [0, 3])  # after a stage of batches of another size
+def test_samples_for_g_alone_may_lie_among_others(mixed, assets, field, first):
+    """All photos of a batch have the same parts; f learns from those that have its own."""
+    stream = iter(Photos(mixed, assets, 64, first=first, batch=2, choices=Choices(field=field)))
+    batches = [[next(stream).keys() for _ in range(2)] for _ in range(8)]
+    assert all(one == other for one, other in batches)
+    teaching = sum("points" in one for one, _ in batches)
+    assert teaching == (4 if field else 0)
+
+
+def test_f_learns_from_the_samples_that_teach_it(mixed, samples, assets, tmp_path):
+    arguments = ["--cache", str(mixed), "--held-out", str(samples), "--assets", str(assets), "--size", "64"]
+    arguments += ["--batch", "2", "--workers", "0", "--minutes", "9", "--threads", "1", "--no-patches"]
+    networks = []
+    for steps in (1, 3):  # two batches make an epoch
+        train.main([*arguments, "--out", str(tmp_path / "run"), "--steps", str(steps)])
+        networks.append(PhorhumModel.load(tmp_path / "run" / "weights.safetensors").state_dict())
+    for part in ("feature_extractor", "surface_field", "shading_network"):
+        before, after = ([v for name, v in network.items() if name.startswith(part)] for network in networks)
+        assert any(not torch.equal(x, y) for x, y in zip(before, after, strict=True)), part
+
+
+def write_names(folder, count, *names):
+    """``count`` files with arrays of these ``names``."""
+    for k in range(count):
+        np.savez(folder / f"{len(names)}{k:03d}.npz", **{name: np.zeros(1) for name in names})
+
+
+def test_an_epoch_is_of_whole_batches_that_teach_f_or_do_not(assets, tmp_path):
+    write_names(tmp_path, 43, "pixel")
+    write_names(tmp_path, 21, "pixel", "points")
+    photos = Photos(tmp_path, assets, 192, batch=2, world=2)
+    paths = sorted(tmp_path.glob("*.npz"))
+    seen = []
+    for seed in range(8):
+        epoch = photos.shuffled(paths, np.random.default_rng(seed))
+        assert len(epoch) == len(set(epoch)) == 60  # of 43 and 21, whole batches of four
+        for k in range(0, 60, 4):
+            assert len({path.name[0] for path in epoch[k : k + 4]}) == 1
+        seen += epoch
+    assert set(seen) == set(paths)  # nobody is left out for good
+    assert seen[:60] != seen[60:120]
+
+
+def test_fewer_samples_than_a_batch_come_several_times(assets, tmp_path):
+    write_names(tmp_path, 3, "pixel")
+    paths = sorted(tmp_path.glob("*.npz"))
+    epoch = Photos(tmp_path, assets, 192, batch=8).shuffled(paths, np.random.default_rng(0))
+    assert len(epoch) == 8 and {epoch.count(path) for path in paths} == {2, 3}
