@@ -58,8 +58,9 @@ USUAL = Choices()
 class Photos(IterableDataset):
     """Endless randomly lit photos from a folder of samples; new samples are taken up as they come.
 
-    Photo i is the same for the same seed and samples, whatever the number of loading workers. Of several processes that
-    train together, number ``rank`` of ``world`` makes its part of each global batch of ``world * batch`` photos.
+    Photo i is the same for the same seed, samples and global batch, whatever the number of loading workers. Of several
+    processes that train together, number ``rank`` of ``world`` makes its part of each global batch of ``world * batch``
+    photos, all of which teach f, or none does.
     """
 
     def __init__(
