@@ -23,7 +23,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from training.render import Hits, Scene, pixel_rays, sphere_directions, visibility
-from training.retarget import bone_of_vertices, retarget, skeleton_joints, skin, unbend, vary
+from training.retarget import bone_of_vertices, enliven, retarget, skeleton_joints, skin, unbend, vary
 from training.subjects import HELD_OUT_GROUPS, Subject, list_subjects, load_poses, load_subject, recolour
 
 SIZE = 256  # pixels a side, unless told otherwise
@@ -35,6 +35,7 @@ DIRECTIONS, MAPS_DIRECTIONS = 256, 64  # to which each pixel's view is free or n
 POINT_STEP, NORMAL_STEP = 1 / 8192, 1 / 127  # of stored points (crop units) and normals
 BOX = np.array([[-1.1, -1.1, -0.9], [1.1, 1.1, 0.9]])  # crop units
 MAKEHUMAN_SHARE = float(os.environ.get("PHORHUM_MAKEHUMAN_SHARE", "0.3"))
+LIVELY_SHARE = 0.1  # of poses, see :func:`training.retarget.enliven`
 MOST_UNBENT = 1.3  # from poses as captured to straight ones, see :func:`training.retarget.unbend`
 STANDARD_HEIGHT = 1.70  # metres: errors are given for a person of this height
 
@@ -128,16 +129,20 @@ def random_subject(rng: np.random.Generator, assets: Path) -> Subject:
     return recolour(load_subject(assets, kind, names[rng.integers(len(names))]), rng)
 
 
-def random_pose(rng: np.random.Generator, assets: Path, held_out: bool = False) -> np.ndarray:
+def random_pose(
+    rng: np.random.Generator, assets: Path, held_out: bool = False, lively: float = LIVELY_SHARE
+) -> np.ndarray:
     """A motion-capture pose (22, 3): as they occur, or one of those spread far apart; half of them standing relaxed.
-    Training varies it, half of the time with the arms of another, and holds it straighter than the captures are."""
+    Training varies it, half of the time with the arms of another, holds it straighter than the captures are, and
+    enlivens it with the chance ``lively``."""
     poses = load_poses(assets, held_out, spread=rng.random() < 0.2)
     some = poses[standing(poses)] if rng.random() < 0.5 else poses
     pose = some[rng.integers(len(some))]
     if held_out:
         return pose
     arms_of = poses[rng.integers(len(poses))] if rng.random() < 0.5 else pose
-    return vary(unbend(pose, rng.uniform(0, MOST_UNBENT)), arms_of, rng)
+    varied = vary(unbend(pose, rng.uniform(0, MOST_UNBENT)), arms_of, rng)
+    return enliven(varied, rng) if rng.random() < lively else varied
 
 
 def standing(poses: np.ndarray) -> np.ndarray:
@@ -362,7 +367,12 @@ PICTURES = ("alpha", "albedo", "hit", "normal", "front", "back", "albedo_back", 
 
 
 def random_placed(
-    seed: int, assets: Path, held_out: bool = False, views: int = VIEWS, poses: int = 1
+    seed: int,
+    assets: Path,
+    held_out: bool = False,
+    views: int = VIEWS,
+    poses: int = 1,
+    lively: float = LIVELY_SHARE,
 ) -> Iterator[list[tuple[Placed, np.random.Generator]]]:
     """A random person of one side of the split in ``poses`` random poses: the views of one pose after the other, each
     with the generator that draws its sample.
@@ -372,7 +382,7 @@ def random_placed(
     rng = np.random.default_rng(seed)
     subject = held_out_subject(rng, assets) if held_out else random_subject(rng, assets)
     for number in range(poses):
-        posed, joints = pose_subject(subject, random_pose(rng, assets, held_out))
+        posed, joints = pose_subject(subject, random_pose(rng, assets, held_out, lively))
         further = [number] if number else []  # the first pose's seeds are those of people in one pose
         generators = [np.random.default_rng([seed, view, *further]) for view in range(views)]
         yield [(place(subject, posed, joints, **random_view(rng)), rng) for rng in generators]
@@ -389,6 +399,7 @@ class Job:
     size: int = SIZE
     poses: int = 1
     maps_only: bool = False
+    lively: float = LIVELY_SHARE
 
     def __call__(self, seed: int) -> int:
         """Writes the samples of one person that are not there yet; returns how many."""
@@ -397,7 +408,7 @@ class Job:
             return 0
         made = 0
         todo = iter(paths)
-        for views in random_placed(seed, self.assets, self.held_out, self.views, self.poses):
+        for views in random_placed(seed, self.assets, self.held_out, self.views, self.poses, self.lively):
             scene = views[0][0].scene()
             for placed, rng in views:
                 path = next(todo)
@@ -449,8 +460,9 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--held-out", action="store_true", help="people and poses that training never sees")
     parser.add_argument("--maps-only", action="store_true", help="for training.train --maps-only: made sooner")
+    parser.add_argument("--lively", type=float, default=LIVELY_SHARE, help="share of poses with limbs thrown about")
     args = parser.parse_args()
-    job = Job(args.assets, args.out, args.views, args.held_out, args.size, args.poses, args.maps_only)
+    job = Job(args.assets, args.out, args.views, args.held_out, args.size, args.poses, args.maps_only, args.lively)
     start, made, told = time.time(), 0, 0
     for count in run(job, range(args.first, args.first + args.count), args.processes):
         made += count

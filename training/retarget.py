@@ -231,6 +231,9 @@ _UPPER = [JOINT["neck"], *_HEAD, JOINT["lsho"], JOINT["rsho"]]
 _KNEES_BENT, _PELVIS_FORWARD, _CHEST_BACK, _HEAD_BENT = np.radians([27.0, 11.0, 8.0, 18.0])
 _KNEES_LEAST, _SQUAT = np.radians([3.0, 120.0])  # bends that stay as they are
 _THIGH_SHARE = 0.4  # of what a knee is unbent; the rest is the shin's
+_LIVELY = 0.5  # chance of each leg, each arm and the trunk to be lively
+_LIFT, _KNEE, _FOLD, _STOOP = np.radians([100.0, 120.0, 140.0, 60.0])  # most: thighs, knees, elbows, the trunk forward
+_ASTRIDE = np.radians(20.0)  # standard deviation of how far a lively thigh swings out
 
 
 def _chest(pose: np.ndarray) -> np.ndarray:
@@ -252,6 +255,43 @@ def vary(pose: np.ndarray, arms_of: np.ndarray, rng: np.random.Generator) -> np.
             out[chain[1:]] = out[chain[0]] + np.cumsum(swings.apply(steps), 0)
     out[_HEAD] = _tilted(pose[_HEAD], pose[JOINT["neck"]], _swings(rng, 1)[0])
     return out
+
+
+def enliven(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """A pose (22, 3) as photos like them and captures hardly hold them: legs lifted, knees bent far, arms anywhere, the
+    trunk bent forward, each at times. Lengths stay.
+
+    Of the captures, one in sixteen has one thigh lifted by 40 degrees more than the other.
+    """
+    out = pose.copy()
+    right = _unit(pose[JOINT["rhip"]] - pose[JOINT["lhip"]])
+    ahead = _unit(np.cross(pose[JOINT["chest"]] - pose[JOINT["pelvis"]], right))
+    for side, outward in (("l", 1), ("r", -1)):
+        if rng.random() < _LIVELY:
+            # turns about an axis to the person's right take a hanging leg forward, about one ahead to the left
+            _lift_leg(out, _LEGS[side], right, ahead * outward, rng)
+        if rng.random() < _LIVELY:
+            _throw_arm(out, _ARMS[side], right * -outward, rng)
+    if rng.random() < _LIVELY:
+        upper = [JOINT["spine"], JOINT["chest"], *_UPPER, *(joint for arm in _ARMS.values() for joint in arm[1:])]
+        out[upper] = _tilted(out[upper], out[JOINT["pelvis"]], right * -rng.uniform(0, _STOOP))
+    return out
+
+
+def _lift_leg(pose: np.ndarray, leg: list[int], right: np.ndarray, out: np.ndarray, rng: np.random.Generator) -> None:
+    hip, knee = leg[:2]
+    lift = right * rng.uniform(0, _LIFT) + out * abs(rng.normal(0, _ASTRIDE))
+    pose[leg[2:]] = _tilted(pose[leg[2:]], pose[knee], right * -rng.uniform(0, _KNEE))
+    pose[leg[1:]] = _tilted(pose[leg[1:]], pose[hip], lift)
+
+
+def _throw_arm(pose: np.ndarray, arm: list[int], outward: np.ndarray, rng: np.random.Generator) -> None:
+    shoulder, elbow = arm[:2]
+    anywhere = _unit(rng.normal(size=3))
+    anywhere -= outward * min(0.0, 2 * (anywhere @ outward))  # not through the trunk
+    pose[arm[2:]] = _tilted(pose[arm[2:]], pose[elbow], _unit(rng.normal(size=3)) * rng.uniform(0, _FOLD))
+    turn = swing(pose[elbow] - pose[shoulder], anywhere)
+    pose[arm[1:]] = pose[shoulder] + (pose[arm[1:]] - pose[shoulder]) @ turn.T
 
 
 def unbend(pose: np.ndarray, amount: float) -> np.ndarray:

@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 
 from phorhum_blender.engine.skeleton import BONE, JOINT
+from training.cache import random_pose
 from training.cache import standing as stands
 from training.retarget import JOINT as CAPTURED
 from training.retarget import JOINTS as CAPTURED_JOINTS
-from training.retarget import RIGS, bone_of_vertices, retarget, skeleton_joints, unbend, vary
+from training.retarget import RIGS, bone_of_vertices, enliven, retarget, skeleton_joints, unbend, vary
 from training.subjects import load_poses
 
 # a standing person, metres, z up, facing -y: control joint -> head of its bone
@@ -189,3 +190,33 @@ def test_captured_people_who_stand_come_out_straight(shared_dir):
     for ends, captured, natural in ((("pelvis", "chest"), 8, -3), (("neck", "htop"), 14, 5)):
         assert np.median([forward_tilt(pose, *ends) for pose in before]) == pytest.approx(captured, abs=3)
         assert np.median([forward_tilt(pose, *ends) for pose in after]) == pytest.approx(natural, abs=3)
+
+
+def test_a_lively_pose_lifts_legs_bends_knees_backwards_and_throws_arms_outward(standing):
+    lively = [enliven(standing, np.random.default_rng(seed)) for seed in range(300)]
+    ends = {key: np.array([pose[CAPTURED[key]] for pose in lively]) for key in CAPTURED}
+    for pose in lively:
+        np.testing.assert_allclose(lengths(pose), lengths(standing))
+        assert np.linalg.norm(pose[CAPTURED["lsho"]] - pose[CAPTURED["neck"]]) == pytest.approx(0.1868, abs=1e-4)
+        assert (knee_bends(standing) - knee_bends(pose) < 1e-6).all()  # never forward
+    for key in ("pelvis", "lhip", "rhip"):
+        np.testing.assert_array_equal(ends[key], np.tile(standing[CAPTURED[key]], (300, 1)))
+    for side, outward in (("l", 1), ("r", -1)):
+        thigh = ends[side + "knee"] - ends[side + "hip"]
+        forward = np.degrees(np.arctan2(-thigh[:, 1], -thigh[:, 2]))
+        assert forward.min() > -1e-6 and 0.2 < (forward > 45).mean() < 0.35
+        assert (thigh[:, 0] * outward > -1e-9).all()
+        arm = ends[side + "elb"] - ends[side + "sho"]
+        assert (arm[:, 0] * outward > -1e-9).all() and 0.05 < (arm[:, 2] > 0.15).mean() < 0.3
+    stoop = [forward_tilt(pose, "pelvis", "chest") for pose in lively]
+    assert min(stoop) > -1e-6 and 50 < max(stoop) < 60 and np.isclose(stoop, 0).mean() == pytest.approx(0.5, abs=0.1)
+
+
+def test_how_many_poses_are_lively_is_chosen(shared_dir):
+    def lifted(share):
+        poses = [random_pose(np.random.default_rng(seed), shared_dir / "assets", lively=share) for seed in range(200)]
+        thigh = np.array([[pose[CAPTURED[s + "knee"]] - pose[CAPTURED[s + "hip"]] for s in "lr"] for pose in poses])
+        down = thigh[..., 2] / np.linalg.norm(thigh, axis=-1)
+        return (np.ptp(np.degrees(np.arccos(-down)), axis=1) > 40).mean()
+
+    assert lifted(0.0) < 0.12 and lifted(1.0) > 0.35
