@@ -264,8 +264,8 @@ def enliven(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     Of the captures, one in sixteen has one thigh lifted by 40 degrees more than the other.
     """
     out = pose.copy()
-    right = _unit(pose[JOINT["rhip"]] - pose[JOINT["lhip"]])
-    ahead = _unit(np.cross(pose[JOINT["chest"]] - pose[JOINT["pelvis"]], right))
+    at = {key: pose[i] for key, i in JOINT.items()}
+    right, ahead, _ = _frame(at["rhip"] - at["lhip"], at["chest"] - at["pelvis"]).T
     for side, outward in (("l", 1), ("r", -1)):
         if rng.random() < _LIVELY:
             # turns about an axis to the person's right take a hanging leg forward, about one ahead to the left
@@ -273,14 +273,16 @@ def enliven(pose: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         if rng.random() < _LIVELY:
             _throw_arm(out, _ARMS[side], right * -outward, rng)
     if rng.random() < _LIVELY:
-        upper = [JOINT["spine"], JOINT["chest"], *_UPPER, *(joint for arm in _ARMS.values() for joint in arm[1:])]
+        upper = [*_WAIST, JOINT["neck"], *_HEAD, *_ARMS["l"], *_ARMS["r"]]
         out[upper] = _tilted(out[upper], out[JOINT["pelvis"]], right * -rng.uniform(0, _STOOP))
     return out
 
 
-def _lift_leg(pose: np.ndarray, leg: list[int], right: np.ndarray, out: np.ndarray, rng: np.random.Generator) -> None:
+def _lift_leg(
+    pose: np.ndarray, leg: list[int], right: np.ndarray, astride: np.ndarray, rng: np.random.Generator
+) -> None:
     hip, knee = leg[:2]
-    lift = right * rng.uniform(0, _LIFT) + out * abs(rng.normal(0, _ASTRIDE))
+    lift = right * rng.uniform(0, _LIFT) + astride * abs(rng.normal(0, _ASTRIDE))
     pose[leg[2:]] = _tilted(pose[leg[2:]], pose[knee], right * -rng.uniform(0, _KNEE))
     pose[leg[1:]] = _tilted(pose[leg[1:]], pose[hip], lift)
 
