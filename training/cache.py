@@ -460,7 +460,7 @@ def main() -> None:
     parser.add_argument("--processes", type=int, default=1)
     parser.add_argument("--held-out", action="store_true", help="people and poses that training never sees")
     parser.add_argument("--maps-only", action="store_true", help="for training.train --maps-only: made sooner")
-    parser.add_argument("--lively", type=float, default=LIVELY_SHARE, help="share of training poses with limbs thrown about")
+    parser.add_argument("--lively", type=float, default=LIVELY_SHARE, help="share of lively poses in training")
     args = parser.parse_args()
     job = Job(args.assets, args.out, args.views, args.held_out, args.size, args.poses, args.maps_only, args.lively)
     start, made, told = time.time(), 0, 0
