@@ -34,6 +34,7 @@ KNOWN_SHARE = 0.5  # see Choices.told
 PITCH_NOISE = 1.0  # degrees: standard deviation of the error of a pitch that is told
 STRANGER_SHARE = 0.2  # see Choices.strangers
 PIECE_SHARE = 0.3  # of the coarse masks that take in a piece of the background; twice as many where somebody is there
+BAR_SHARE = 0.15  # of the pictures with something thin before the person: a bar, a strap, a branch
 OWN_PHOTO_SHARE = 0.5  # of the pictures, where the user has given photos as backgrounds
 # rows of a sample's points: near the surface, along whole rays, in the whole box
 POINT_KINDS = dict(zip(("near", "rays", "box"), np.cumsum([NEAR_POINTS, RAY_POINTS, BOX_POINTS]).tolist(), strict=True))
@@ -210,8 +211,13 @@ def make_photo(
         behind = stranger * cover[..., None] + behind * (1 - cover[..., None])
         beside = cover * (1 - alpha)
     picture = person * alpha[..., None] + behind * (1 - alpha[..., None])
-    picture = photo_effects(picture, rng)
     masks = {"detected": detector_mask(alpha, beside, rng), "true": alpha, "unknown": np.full_like(alpha, 0.5)}
+    if rng.random() < BAR_SHARE:
+        bar = _bar(alpha, rng)
+        picture = rng.random(3) * bar[..., None] + picture * (1 - bar[..., None])
+        if rng.random() < 0.5 and masks["detected"].max() > 0.5:  # the engine's masks go on behind it, others don't
+            masks["detected"] = np.minimum(masks["detected"], 1 - bar)
+    picture = photo_effects(picture, rng)
     mask = masks[choices.mask]
     image = np.concatenate([picture, mask[..., None]], -1).astype(np.float32)
     if size != image.shape[0]:
@@ -399,6 +405,19 @@ def somebody_else(person: np.ndarray, alpha: np.ndarray, rng: np.random.Generato
     move = np.array([[scale, 0, middle + aside], [0, scale, middle + rng.normal(0, 0.05) * size]])
     moved = cv2.warpAffine(np.dstack([colour, alpha[:, ::step]]), move, (size, size))
     return moved[..., :3], moved[..., 3]
+
+
+def _bar(alpha: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """(S, S) float32 cover of a straight thin thing that crosses the person, whose cover is ``alpha``."""
+    size = len(alpha)
+    rows, columns = np.nonzero(alpha > 0.5)
+    k, angle = rng.integers(len(rows)), rng.uniform(0, np.pi)
+    reach = np.array([np.cos(angle), np.sin(angle)]) * size * rng.uniform(0.1, 1.5)
+    middle = np.array([columns[k], rows[k]])
+    ends = [tuple(int(v) for v in middle + side * reach) for side in (-1, 1)]
+    cover = np.zeros((size, size), np.uint8)
+    cv2.line(cover, *ends, 255, int(rng.integers(1, max(2, size // 24))), cv2.LINE_AA)
+    return cover.astype(np.float32) / 255
 
 
 def detector_mask(alpha: np.ndarray, beside: np.ndarray, rng: np.random.Generator) -> np.ndarray:

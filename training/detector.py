@@ -16,7 +16,7 @@ import math
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
@@ -27,7 +27,8 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from phorhum_blender.engine.detector import FORMAT, REACH, Detector, build_network, tensors_sha256
+from phorhum_blender.engine.detector import FORMAT, Detector, build_network, tensors_sha256
+from phorhum_blender.engine.segmenter import box_iou
 from training.detector_scenes import Scene, SceneMaker, SceneStream, cutout_paths
 
 MASK_STRIDE = 4  # the prototypes' cells, in network pixels
@@ -97,23 +98,6 @@ def make_batch(scenes: list[Scene]) -> dict[str, torch.Tensor]:
     }
 
 
-def within_reach(mask_loss: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
-    """ultralytics' loss of masks, which looks into the true boxes alone, with boxes grown by ``REACH``: as far the
-    engine looks for limbs that a box misses, and what stands beside the person must not count."""
-
-    def of_grown_boxes(
-        wanted: torch.Tensor,
-        coefficients: torch.Tensor,
-        prototypes: torch.Tensor,
-        boxes: torch.Tensor,
-        area: torch.Tensor,
-    ) -> torch.Tensor:
-        margin = (boxes[:, 2:] - boxes[:, :2]).repeat(1, 2) * boxes.new_tensor([-REACH, -REACH, REACH, REACH])
-        return mask_loss(wanted, coefficients, prototypes, boxes + margin, area)
-
-    return of_grown_boxes
-
-
 class Batches(IterableDataset):
     """Endless batches."""
 
@@ -144,7 +128,6 @@ class Trainer:
 
         self.network.args = IterableSimpleNamespace(**LOSS_GAINS)
         self.criterion = self.network.init_criterion()
-        self.criterion.single_mask_loss = within_reach(self.criterion.single_mask_loss)
         self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim <= 1]
@@ -244,9 +227,9 @@ def evaluate(network: torch.nn.Module, scenes: list[Scene]) -> dict[str, float]:
         boxes = scene.boxes()
         areas = [(scene.instances == k + 1).sum() for k in range(len(boxes))]
         shown, wanted, main_wanted = shown + len(detections), wanted + len(boxes), main_wanted + (len(boxes) > 0)
-        for k, box in enumerate(boxes):
-            match = max(detections, key=lambda d: box_iou(np.array(d.box), box), default=None)
-            if match is None or box_iou(np.array(match.box), box) < 0.5:
+        for k, box in enumerate(boxes.tolist()):
+            match = max(detections, key=lambda d: box_iou(d.box, box), default=None)
+            if match is None or box_iou(match.box, box) < 0.5:
                 continue
             found, right = found + 1, right + 1
             main_found += k == int(np.argmax(areas))
@@ -259,13 +242,6 @@ def evaluate(network: torch.nn.Module, scenes: list[Scene]) -> dict[str, float]:
         "recall_largest": main_found / max(1, main_wanted),
         "mask_iou": float(np.mean(mask_ious)) if mask_ious else 0.0,
     }
-
-
-def box_iou(a: np.ndarray, b: np.ndarray) -> float:
-    """Of two boxes x0 y0 x1 y1."""
-    low, high = np.maximum(a[:2], b[:2]), np.minimum(a[2:], b[2:])
-    shared = np.prod(np.maximum(high - low, 0))
-    return float(shared / (np.prod(a[2:] - a[:2]) + np.prod(b[2:] - b[:2]) - shared))
 
 
 def train(

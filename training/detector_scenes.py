@@ -36,10 +36,12 @@ _SRGB = (linear_to_srgb(np.arange(1024, dtype=np.float32) / 1023) * 255).astype(
 
 @dataclass(frozen=True)
 class Scene:
-    """``image``: (S, S, 3) uint8 sRGB. ``instances``: (S, S) uint8, 0 = nobody, k = person k as far as seen."""
+    """``image``: (S, S, 3) uint8 sRGB. ``instances``: (S, S) uint8, 0 = nobody, k = person k as far as seen.
+    ``whole``: (N, S, S) bool, persons 1..N as they would be seen if nobody and nothing hid them."""
 
     image: np.ndarray
     instances: np.ndarray
+    whole: np.ndarray
 
     def boxes(self) -> np.ndarray:
         """(N, 4) float32 x0 y0 x1 y1 in pixels of persons 1..N."""
@@ -79,6 +81,17 @@ def _load_cutout(path: Path, light: Light) -> tuple[np.ndarray, np.ndarray, np.n
     return picture(albedo), picture(alpha.astype(np.float32) / 255), picture(shading)
 
 
+def _in_other_colours(rng: np.random.Generator, albedo: np.ndarray) -> np.ndarray:
+    """(h, w, 3) uint8: now and then other colours, now and then a pattern all over; people wear more than we have."""
+    if rng.random() < 0.15:
+        albedo = albedo[..., rng.permutation(3)]
+    if rng.random() < 0.2:
+        pattern = _noise_texture(rng, max(albedo.shape))[: albedo.shape[0], : albedo.shape[1]]
+        share = np.float32(rng.uniform(0.15, 0.6))
+        albedo = (albedo * (1 - share) + pattern * share).astype(np.uint8)
+    return albedo
+
+
 class SceneStream:
     """Endless scenes, each seen ``1 / (1 - replayed)`` times on average: mirrored and in other tones the next time."""
 
@@ -98,7 +111,9 @@ class SceneStream:
         tones = ((np.arange(256)[:, None] / 255) ** gamma * gain * 255).clip(0, 255).astype(np.uint8)
         image = tones[scene.image, np.arange(3)]
         step = int(rng.choice([1, -1]))
-        return Scene(np.ascontiguousarray(image[:, ::step]), np.ascontiguousarray(scene.instances[:, ::step]))
+        return Scene(
+            *(np.ascontiguousarray(x) for x in (image[:, ::step], scene.instances[:, ::step], scene.whole[..., ::step]))
+        )
 
 
 class SceneMaker:
@@ -120,25 +135,52 @@ class SceneMaker:
         image = self._background(size).astype(np.float32)
         instances = np.zeros((size, size), np.uint8)
         full_area: list[float] = []
+        whole: list[np.ndarray] = []
         for _ in range(int(rng.integers(0, 9)) if rng.random() < 0.7 else 0):
             self._add_thing(image, instances)
         count = int(rng.choice(6, p=[0.1, 0.5, 0.18, 0.1, 0.07, 0.05]))
         light = self._light()
         for _ in range(count):
-            full_area.append(self._add_person(image, instances, len(full_area) + 1, light, alone=count == 1))
+            area, cover = self._add_person(image, instances, len(whole) + 1, light, alone=count == 1)
+            full_area.append(area)
+            whole.append(cover)
         if rng.random() < 0.35:
             for _ in range(int(rng.integers(1, 4))):
                 self._add_thing(image, instances, in_front=True)
         picture = _photo_effects(rng, image)
         if rng.random() < 0.25:
             _pad(rng, picture, instances)
-        return Scene(picture, _renumbered(instances, full_area))
+        labels, kept = _renumbered(instances, full_area)
+        return Scene(picture, labels, np.array([whole[k] for k in kept], bool).reshape(-1, size, size))
+
+    def around(self, rgb: np.ndarray, alpha: np.ndarray, size: int) -> tuple[np.ndarray, np.ndarray]:
+        """Somebody else's cut-out (h, w, 3) and (h, w) uint8, cut to the person, in drawn surroundings: picture (S, S,
+        3) uint8 sRGB and the person's cover (S, S) float32. Things and, at times, a person stand behind."""
+        rng = self.rng
+        image = self._background(size)
+        instances = np.zeros((size, size), np.uint8)
+        for _ in range(int(rng.integers(0, 9))):
+            self._add_thing(image, instances)
+        if rng.random() < 0.4:
+            self._add_person(image, instances, 1, self._light(), alone=False)
+        scale = size * rng.uniform(0.5, 0.85) / max(alpha.shape)
+        height, width = (max(1, round(n * scale)) for n in alpha.shape)
+        way = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+        top, left = (size - height) // 2, int((size - width) * rng.uniform(0.2, 0.8))
+        cover = np.zeros((size, size), np.float32)
+        cover[top : top + height, left : left + width] = cv2.resize(alpha, (width, height), interpolation=way) / 255
+        person = np.zeros((size, size, 3), np.float32)
+        person[top : top + height, left : left + width] = cv2.resize(rgb, (width, height), interpolation=way)
+        _blend(image, person * np.float32(np.exp(rng.normal(0, 0.15))), cover)
+        grain = rng.standard_normal(image.shape, np.float32) * np.float32(rng.uniform(0, 8))
+        return np.round(image + grain).clip(0, 255).astype(np.uint8), cover
 
     # People
 
     def person(self, light: Light) -> tuple[np.ndarray, np.ndarray]:
         """(h, w, 3) float32 sRGB 0..255 under ``light``, and (h, w) float32 alpha 0..1, cut to the person."""
         albedo, alpha, shading = _load_cutout(self.paths[self.rng.integers(len(self.paths))], light)
+        albedo = _in_other_colours(self.rng, albedo)
         shading = np.maximum(shading, 0.02) * np.float32(np.exp(self.rng.normal(0, 0.35)))
         rgb = _SRGB[np.minimum(_LINEAR[albedo] * shading * 1023, 1023).astype(np.int32)]
         self.seen = [*self.seen[-31:], (rgb, alpha)]
@@ -158,8 +200,11 @@ class SceneMaker:
         grey = light.colour.mean(1, keepdims=True)
         return Light(light.direction, grey + (light.colour - grey) * np.float32(rng.uniform(0.2, 1.0)))
 
-    def _add_person(self, image: np.ndarray, instances: np.ndarray, number: int, light: Light, alone: bool) -> float:
-        """Pastes a person; the result is the area in pixels that it would have if all of it were seen."""
+    def _add_person(
+        self, image: np.ndarray, instances: np.ndarray, number: int, light: Light, alone: bool
+    ) -> tuple[float, np.ndarray]:
+        """Pastes a person; the result is the area in pixels that it would have if all of it were seen, and where in the
+        picture it is (S, S) bool."""
         rng, size = self.rng, image.shape[0]
         rgb, alpha = self.person(light)
         if rng.random() < 0.5:
@@ -204,7 +249,7 @@ class SceneMaker:
         tint = 1 + rng.normal(0, 0.05, 3)
         _blend(image, rgb * tint, cover)
         instances[cover > 0.5] = number
-        return area
+        return area, cover > 0.5
 
     # What is not a person
 
@@ -503,10 +548,10 @@ def _pad(rng: np.random.Generator, picture: np.ndarray, instances: np.ndarray) -
         picture[sides[k]], instances[sides[k]] = 114, 0
 
 
-def _renumbered(instances: np.ndarray, full_area: list[float]) -> np.ndarray:
-    """Persons 1..N without gaps; those of whom too little is seen are no labels."""
+def _renumbered(instances: np.ndarray, full_area: list[float]) -> tuple[np.ndarray, list[int]]:
+    """Persons 1..N without gaps, and who they were, from 0; those of whom too little is seen are no labels."""
     result = np.zeros_like(instances)
-    number = 0
+    kept: list[int] = []
     for k in range(1, int(instances.max()) + 1):
         seen = instances == k
         rows, columns = np.flatnonzero(seen.any(1)), np.flatnonzero(seen.any(0))
@@ -514,6 +559,6 @@ def _renumbered(instances: np.ndarray, full_area: list[float]) -> np.ndarray:
             continue
         if seen.sum() < LEAST_VISIBLE * full_area[k - 1]:
             continue
-        number += 1
-        result[seen] = number
-    return result
+        kept.append(k - 1)
+        result[seen] = len(kept)
+    return result, kept

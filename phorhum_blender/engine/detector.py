@@ -34,8 +34,6 @@ FORMAT = "phorhum-detector-1"
 PADDING_GREY = 114  # what YOLO networks are trained to see around a letterboxed picture
 NMS_IOU = 0.6
 BOX_GROWTH = 0.08  # part of the box's sides: networks' boxes cut heads and fingers off
-REACH = 0.3  # likewise, of outstretched limbs that the box misses; farther off there is nothing of the person
-DOUBT = 2.0  # logit that what is seen beyond the grown box must have to count
 CONFIG_KEYS = {"nc", "scale", "scales", "backbone", "head"}
 OUTSIDE = -12.0  # mask logit of what is certainly not the person
 REINSTALL = "Install the extension again, or choose another detector file."
@@ -56,8 +54,8 @@ class Detection:
     """One person in the frame that the network saw.
 
     ``box``: x0 y0 x1 y1, float pixels of the image given to :meth:`Detector.detect`.
-    ``logits``: (h, w) float32 mask logits on a grid of ``Detector.mask_grid`` over that image; lowered by
-    ``DOUBT`` beyond the box grown by ``BOX_GROWTH``, ``OUTSIDE`` beyond the one grown by ``REACH``.
+    ``logits``: (h, w) float32 mask logits on a grid of ``Detector.mask_grid`` over that image; ``OUTSIDE`` beyond the
+    box grown by ``BOX_GROWTH``.
     """
 
     box: tuple[float, float, float, float]
@@ -144,21 +142,14 @@ def _without_padding(logits: np.ndarray, left: float, top: float, grid: tuple[in
 
 
 def _cut_to_box(logits: np.ndarray, box: np.ndarray) -> np.ndarray:
-    """``logits`` near the ``box``, see :class:`Detection`; the box in parts (0..1) of the grid's width and height."""
-    near, far = (_grown(box, growth, logits.shape) for growth in (BOX_GROWTH, REACH))
-    cut = np.full_like(logits, OUTSIDE)
-    cut[far] = (logits[far] - DOUBT).clip(OUTSIDE, -OUTSIDE)
-    cut[near] = logits[near].clip(OUTSIDE, -OUTSIDE)
-    return cut
-
-
-def _grown(box: np.ndarray, growth: float, shape: tuple[int, ...]) -> tuple[slice, slice]:
-    """Rows and columns of a grid of ``shape`` (h, w) that ``box`` takes up, larger by ``growth`` of its sides."""
-    size = np.array([shape[1], shape[0]])
-    margin = (box[2:] - box[:2]) * growth
+    """``logits`` within the ``box``, see :class:`Detection`; the box in parts (0..1) of the grid's width and height."""
+    size = np.array([logits.shape[1], logits.shape[0]])
+    margin = (box[2:] - box[:2]) * BOX_GROWTH
     x0, y0 = np.floor((box[:2] - margin) * size).clip(0, size).astype(int)
     x1, y1 = np.ceil((box[2:] + margin) * size).clip(0, size).astype(int)
-    return slice(y0, y1), slice(x0, x1)
+    cut = np.full_like(logits, OUTSIDE)
+    cut[y0:y1, x0:x1] = logits[y0:y1, x0:x1].clip(OUTSIDE, -OUTSIDE)
+    return cut
 
 
 @contextlib.contextmanager

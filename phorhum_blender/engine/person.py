@@ -13,24 +13,22 @@ import cv2
 import numpy as np
 
 from .contracts import Request
-from .detector import PADDING_GREY, SHIPPED, Detection, Detector
+from .detector import SHIPPED, Detection, Detector
 from .errors import UserError
-from .memory import check_square
 from .photo import Photo
+from .segmenter import DRAWING, LOOKS, WORKING_SIDE, Box, Segmenter, Square, bounds, box_iou
 
-Box = tuple[float, float, float, float]
 Tell = Callable[[float], None]  # gets the done part of the search, 0..1, before each look; may raise Cancelled
 
 MIN_BOX_WIDTH = 16  # pixels
 MIN_BOX_HEIGHT = 32
 DUPLICATE = 0.7  # two masks are one person when this part of the smaller one lies in the other
-CROP_PADDING = 1.25  # side of the second look's square / longer side of the box
-FIRST_LOOKS = (0.78, 1.0)  # sizes at which the whole photo is seen, of the detector's own
-SECOND_LOOKS = (0.8, 0.9, 1.0, 1.1)  # and the square around the person
-ALL_LOOKS = len(FIRST_LOOKS) + 2 * len(SECOND_LOOKS)  # each of the second ones at the mirror image too
-SECOND_LOOK = 0.1  # least score on the crop, where a person is known to be
-BAND = 0.02  # half width of the strip in which the edge may move / side of the crop
-WORKING_SIDE = 512  # longer side of the grid on which masks are cleaned, pixels
+FIRST_LOOKS = (0.78, 1.0)  # sizes at which the detector sees the whole photo, of its own
+ALL_LOOKS = len(FIRST_LOOKS) + LOOKS  # of the detector and the segmenter
+IN_BOX = 0.4  # IoU with a given box that the box of what is seen there must have to be the person
+SAME_PERSON = 0.2  # and with the detector's; less is somebody else, or next to nothing
+BAND = 0.02  # half width of the strip in which the edge may move / side of the square
+SURE, SURE_NOT = 0.9, 0.05  # chances from which a pixel is the person, whatever its colour, and up to which it is not
 CHOOSE_OTHERWISE = "Give the person's box, or take the whole frame."
 
 
@@ -58,10 +56,10 @@ def select_person(photo: Photo, request: Request, tell: Tell = _in_silence) -> P
     alpha is that mask, and the person's number does not matter. Raises :class:`UserError`.
     """
     if request.box is not None:
-        return person_from_box(photo, request.box, request.detector, tell)
+        return person_from_box(photo, request.box, tell)
     if request.whole_frame:
         frame = (0.0, 0.0, float(photo.width), float(photo.height))
-        return person_from_box(photo, frame, request.detector, tell)
+        return person_from_box(photo, frame, tell)
     if request.mask:
         return person_from_alpha(photo)
     if request.person < 0:
@@ -71,7 +69,7 @@ def select_person(photo: Photo, request: Request, tell: Tell = _in_silence) -> P
         raise _no_such_person(request.person, len(persons))
     if photo.alpha is not None:
         return persons[0]
-    return _look_again(photo, persons, request.person, _detector(request.detector), tell)
+    return _cut_out(photo, persons, request.person, tell)
 
 
 def candidates(photo: Photo, detector_path: str = "", tell: Tell = _in_silence) -> list[Person]:
@@ -83,7 +81,7 @@ def candidates(photo: Photo, detector_path: str = "", tell: Tell = _in_silence) 
 
 
 def find_persons(photo: Photo, detector_path: str = "", tell: Tell = _in_silence) -> list[Person]:
-    """All persons that the detector sees, the one with the largest mask first; masks as the network draws them.
+    """All persons that the detector sees, the one with the largest mask first; masks as the detector draws them.
 
     Raises :class:`UserError` when there is none.
     """
@@ -104,13 +102,13 @@ def person_from_alpha(photo: Photo) -> Person:
     if photo.alpha is None:
         raise ValueError("the photo has no alpha")
     mask = photo.alpha.astype(np.float32) / 255.0
-    return Person(_bounds(mask >= 0.5), mask, 1.0)
+    return Person(bounds(mask >= 0.5), mask, 1.0)
 
 
-def person_from_box(photo: Photo, box: Box, detector_path: str = "", tell: Tell = _in_silence) -> Person:
+def person_from_box(photo: Photo, box: Box, tell: Tell = _in_silence) -> Person:
     """The person in ``box`` (x0 y0 x1 y1, photo pixels), which is kept as it is but for what lies outside the photo.
 
-    The mask is the photo's alpha if that is used, else the detector's if it sees a person there, else what differs
+    The mask is the photo's alpha if that is used, else the segmenter's if it sees a person there, else what differs
     from the surroundings of the box. Raises :class:`UserError` for a box outside the photo or too small.
     """
     box = _checked_box(photo, box)
@@ -120,15 +118,12 @@ def person_from_box(photo: Photo, box: Box, detector_path: str = "", tell: Tell 
         mask = inside * (photo.alpha.astype(np.float32) / 255.0)
         if mask.sum() >= MIN_BOX_WIDTH * MIN_BOX_HEIGHT:
             return Person(box, mask, 1.0)
-    crop = _Crop.around(box)
-    detector = _detector(detector_path)
-    own_box = crop.box_in_crop(box)
-    seen = max(detector.detect(crop.cut(photo.rgb), SECOND_LOOK), key=lambda d: _iou(d.box, own_box), default=None)
-    if seen is None or _iou(seen.box, own_box) < 0.4:
+    square = Square.around(box)
+    chance = _segmenter().chance(photo.rgb, box, DRAWING, _counted(tell))
+    seen = chance >= 0.5
+    if not seen.any() or box_iou(square.outside(bounds(seen), len(seen)), box) < IN_BOX:
         return Person(box, _mask_without_detection(photo, box), 0.0)
-    person = Person(box, crop.paste(_sigmoid(seen.logits), photo), seen.score)
-    clean = _look_again(photo, [person], 0, detector, tell)
-    return Person(box, clean.mask * inside, seen.score)
+    return Person(box, drawn(photo, square, chance) * inside, float(chance[seen].mean()))
 
 
 def _no_such_person(index: int, found: int) -> NoPersonError:
@@ -145,6 +140,17 @@ def _detector(path: str) -> Detector:
 @functools.lru_cache(maxsize=1)
 def _cached_detector(path: str, changed: int) -> Detector:
     return Detector.load(path)
+
+
+@functools.cache
+def _segmenter() -> Segmenter:
+    return Segmenter.load()
+
+
+def _counted(tell: Tell) -> Callable[[], None]:
+    """Tells the done part of the search before each look of the segmenter."""
+    count = itertools.count(len(FIRST_LOOKS))
+    return lambda: tell(next(count) / ALL_LOOKS)
 
 
 # Boxes
@@ -170,21 +176,6 @@ def _clipped(box: Box, photo: Photo) -> Box:
     return max(x0, 0.0), max(y0, 0.0), min(x1, float(photo.width)), min(y1, float(photo.height))
 
 
-def _iou(a: Box, b: Box) -> float:
-    width = min(a[2], b[2]) - max(a[0], b[0])
-    height = min(a[3], b[3]) - max(a[1], b[1])
-    if width <= 0 or height <= 0:
-        return 0.0
-    shared = width * height
-    return shared / ((a[2] - a[0]) * (a[3] - a[1]) + (b[2] - b[0]) * (b[3] - b[1]) - shared)
-
-
-def _bounds(mask: np.ndarray) -> Box:
-    """Box of the true pixels of ``mask`` (H, W) bool, which has some."""
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
-
-
 def _slices(box: Box) -> tuple[slice, slice]:
     return slice(math.floor(box[1]), math.ceil(box[3])), slice(math.floor(box[0]), math.ceil(box[2]))
 
@@ -192,79 +183,28 @@ def _slices(box: Box) -> tuple[slice, slice]:
 # Masks
 
 
-@dataclass(frozen=True)
-class _Crop:
-    """A square of the photo in whole pixels; it may reach beyond the photo."""
-
-    x: int
-    y: int
-    side: int
-
-    @classmethod
-    def around(cls, box: Box) -> _Crop:
-        side = math.ceil(max(box[2] - box[0], box[3] - box[1]) * CROP_PADDING)
-        check_square(side)
-        return cls(round((box[0] + box[2] - side) / 2), round((box[1] + box[3] - side) / 2), side)
-
-    def box_in_crop(self, box: Box) -> Box:
-        return box[0] - self.x, box[1] - self.y, box[2] - self.x, box[3] - self.y
-
-    def cut(self, array: np.ndarray, fill: int = PADDING_GREY) -> np.ndarray:
-        """(side, side, ...) of ``array`` (H, W, ...); ``fill`` beyond the photo."""
-        result = np.full((self.side, self.side, *array.shape[2:]), fill, array.dtype)
-        there, here = self._overlap(array.shape)
-        result[here] = array[there]
-        return result
-
-    def paste(self, values: np.ndarray, photo: Photo) -> np.ndarray:
-        """(H, W) float32 of the photo's size: ``values`` (h, w), which cover the square, and 0 elsewhere."""
-        result = np.zeros((photo.height, photo.width), np.float32)
-        there, here = self._overlap(result.shape)
-        shrinks = self.side < values.shape[0]
-        full = cv2.resize(values, (self.side,) * 2, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        result[there] = full[here]
-        return result
-
-    def _overlap(self, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
-        """Where the square lies in an array of ``shape`` (H, W, ...), and where that part lies in the square."""
-        x0, x1 = max(self.x, 0), min(self.x + self.side, shape[1])
-        y0, y1 = max(self.y, 0), min(self.y + self.side, shape[0])
-        here = slice(y0 - self.y, y1 - self.y), slice(x0 - self.x, x1 - self.x)
-        return (slice(y0, y1), slice(x0, x1)), here
-
-
-def _look_again(photo: Photo, persons: list[Person], index: int, detector: Detector, tell: Tell) -> Person:
-    """The person with a mask that follows the photo's edges, from a second, closer look.
-
-    The network sees the square around the person and its mirror image, each at several sizes; what each look takes for
-    the person is averaged, so that a limb that some looks miss is not lost, and the edge is then drawn by colour. The
-    other persons stay out.
-    """
-    person = persons[index]
-    crop = _Crop.around(person.box)
-    image = crop.cut(photo.rgb)
-    side = min(crop.side, WORKING_SIDE)
-    size = (side, side)
-    first = _fit(crop.cut(person.mask, fill=0), size)
-    seen = [first]
-    for number, (scale, back) in enumerate(itertools.product(SECOND_LOOKS, (1, -1)), len(FIRST_LOOKS)):
-        tell(number / ALL_LOOKS)
-        view = np.ascontiguousarray(image[:, ::back])
-        masks = [_fit(d.logits[:, ::back], size) for d in detector.detect(view, SECOND_LOOK, scale)]
-        best = max(masks, key=lambda m: _mask_iou(m > 0, first > 0.5), default=None)
-        if best is not None and _mask_iou(best > 0, first > 0.5) > 0.5:
-            seen.append(_sigmoid(best))
-    mask = np.mean(seen, axis=0)
+def _cut_out(photo: Photo, persons: list[Person], index: int, tell: Tell) -> Person:
+    """The person as the segmenter draws it, in the box that the segmenter finds; as the detector does where it sees
+    nobody there. The other persons stay out."""
+    person, segmenter, look = persons[index], _segmenter(), _counted(tell)
+    box = segmenter.find_box(photo.rgb, person.box, look)
+    square = Square.around(box)
+    chance = segmenter.chance(photo.rgb, box, DRAWING, look)
     for rival in persons[:index] + persons[index + 1 :]:
-        mask[_fit(crop.cut(rival.mask, fill=0), size) > np.maximum(mask, 0.5)] = 0.0
-    mask = _follow_edges(_fit(image, size), mask)
-    if mask.max() < 0.5:  # all of it was a rival's
+        chance[_fit(square.cut(rival.mask, fill=0), chance.shape) > np.maximum(chance, 0.5)] = 0.0
+    mask = drawn(photo, square, chance)
+    if mask.max() < 0.5 or box_iou(bounds(mask >= 0.5), person.box) < SAME_PERSON:
         return person
-    pasted = crop.paste(mask, photo)
-    return Person(_bounds(pasted >= 0.5), pasted, person.score)
+    return Person(bounds(mask >= 0.5), mask, person.score)
 
 
-def _fit(array: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+def drawn(photo: Photo, square: Square, chance: np.ndarray) -> np.ndarray:
+    """(H, W) float32 of the photo: the mask at ``chance`` (s, s) of the square, drawn along the photo's edges."""
+    image = _fit(square.cut(photo.rgb), chance.shape)
+    return square.paste(_follow_edges(image, chance), photo.height, photo.width)
+
+
+def _fit(array: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
     shrinks = array.shape[1] > size[0]
     return cv2.resize(np.ascontiguousarray(array), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
@@ -279,10 +219,9 @@ def _follow_edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
         return mask.astype(np.float32)
     width = max(3, round(BAND * max(mask.shape))) | 1
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * width + 1,) * 2)
-    inner = cv2.erode(person.astype(np.uint8), disc).astype(bool) & (mask > 0.9)
-    outer = cv2.dilate(person.astype(np.uint8), disc).astype(bool)
+    outer = cv2.dilate(person.astype(np.uint8), disc).astype(bool) & (mask > SURE_NOT)
     labels = np.where(person, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
-    labels[inner], labels[~outer] = cv2.GC_FGD, cv2.GC_BGD
+    labels[mask > SURE], labels[~outer] = cv2.GC_FGD, cv2.GC_BGD
     drawn = _grab_cut(image, labels)
     if _mask_iou(drawn, person) < 0.75:  # person and background share their colours: the network knows better
         drawn = person

@@ -7,7 +7,7 @@ from PIL import Image
 
 from phorhum_blender.engine.model import PhorhumModel
 from tests.training.shapes import write_assets, write_samples
-from training import train
+from training import dataset, train
 from training.cache import BOX, FIELD, load_sample
 from training.dataset import KNOWN_SHARE, OWN_PHOTO_SHARE, Choices, Photos, detector_mask, make_photo, somebody_else
 from training.light import load_environments
@@ -55,6 +55,22 @@ def test_masks_as_chosen(sample, assets):
         assert (photo(sample, assets, seed, mask="unknown")["image"][3] == 0.5).all()
         true = photo(sample, assets, seed, mask="true")
         assert torch.allclose(true["image"][3].reshape(32, 2, 32, 2).mean((1, 3)), true["mask"][0], atol=0.02)
+
+
+def test_bars_cross_the_person_and_cut_half_of_the_masks(sample, assets, monkeypatch):
+    alpha = sample["alpha"] > 127
+    for seed in range(40):
+        bar = dataset._bar(alpha.astype(np.float32), np.random.default_rng(seed))
+        assert bar.shape == alpha.shape and bar.min() == 0 and 0.5 < bar.max() <= 1
+        assert (bar[alpha] > 0.5).any() and (bar > 0.5).mean() < 0.12
+    plain = [photo(sample, assets, seed) for seed in range(60)]
+    monkeypatch.setattr(dataset, "BAR_SHARE", 1.0)
+    monkeypatch.setattr(dataset, "detector_mask", lambda alpha, beside, rng: alpha)
+    barred = [photo(sample, assets, seed) for seed in range(60)]
+    given = [made["image"][3].reshape(32, 2, 32, 2).mean((1, 3)) for made in barred]
+    cut = [bool((mask < 0.95)[made["mask"][0] > 0.99].any()) for mask, made in zip(given, barred, strict=True)]
+    assert 0.25 < np.mean(cut) < 0.75
+    assert all(torch.equal(a["mask"], b["mask"]) for a, b in zip(plain, barred, strict=True))  # the goal is the whole
 
 
 DISC = np.hypot(*(np.mgrid[:64, :64] - 31.5)) < 12
