@@ -69,7 +69,7 @@ def select_person(photo: Photo, request: Request, tell: Tell = _in_silence) -> P
         raise _no_such_person(request.person, len(persons))
     if photo.alpha is not None:
         return persons[0]
-    return _cut_out(photo, persons, request.person, tell)
+    return cut_out(photo, persons, request.person, tell)
 
 
 def candidates(photo: Photo, detector_path: str = "", tell: Tell = _in_silence) -> list[Person]:
@@ -183,7 +183,7 @@ def _slices(box: Box) -> tuple[slice, slice]:
 # Masks
 
 
-def _cut_out(photo: Photo, persons: list[Person], index: int, tell: Tell) -> Person:
+def cut_out(photo: Photo, persons: list[Person], index: int, tell: Tell = _in_silence) -> Person:
     """The person as the segmenter draws it, in the box that the segmenter finds; as the detector does where it sees
     nobody there. The other persons stay out."""
     person, segmenter, look = persons[index], _segmenter(), _counted(tell)
