@@ -4,7 +4,8 @@
     python -m benchmarks.sloppy_box --photos ../shared/photos
 
 With ``--assets``: held-out people cut out a tenth too wide, too narrow, aside, as G would see them if nobody mended the
-box. With ``--photos``: the detector's box of each photo's main person made as wrong, and what the segmenter makes of it.
+box. With ``--photos``: the detector's box of each photo's main person made as wrong, and what the segmenter makes of
+it.
 """
 
 from __future__ import annotations
