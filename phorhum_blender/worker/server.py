@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from ..engine.reconstruct import Reconstructor
 
-LEAVE_SECONDS = 1.0  # at most, for the removal of files
+LEAVE_SECONDS = 2.0  # at most, for the removal of files
 PROGRESS_SECONDS = 0.05  # at most one progress event in this time
 
 
