@@ -15,14 +15,13 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 from phorhum_blender.engine.contracts import Request
 from phorhum_blender.engine.errors import UserError
-from phorhum_blender.engine.person import Person, drawn, find_persons, person_from_alpha, select_person
+from phorhum_blender.engine.person import Person, cut_out, drawn, find_persons, person_from_alpha, select_person
 from phorhum_blender.engine.photo import Photo, load_photo
-from phorhum_blender.engine.segmenter import WORKING_SIDE, Square, bounds, box_iou
+from phorhum_blender.engine.segmenter import WORKING_SIDE, Square, bounds, box_iou, fit
 from training.backgrounds import background_photos
 from training.detector_scenes import SceneMaker, cutout_paths
 from training.evaluate import markdown_table, write_section
@@ -40,7 +39,7 @@ def true_person(photo: Photo, official: str) -> Person:
     square = Square.around(find_persons(photo, official)[0].box)
     near = find_persons(replace(photo, rgb=square.cut(photo.rgb)), official)[0]
     side = min(square.side, WORKING_SIDE)
-    mask = drawn(photo, square, cv2.resize(near.mask, (side, side), interpolation=cv2.INTER_AREA))
+    mask = drawn(photo, square, fit(near.mask, (side, side)))
     return Person(bounds(mask >= 0.5), mask, near.score)
 
 
@@ -51,7 +50,7 @@ def agreement(found: Person | None, true: Person) -> tuple[float, float]:
     return box_iou(found.box, true.box), mask_iou(found.mask > 0.5, true.mask > 0.5)
 
 
-def cut_out(photo: Photo) -> Person | None:
+def main_person(photo: Photo) -> Person | None:
     """The main person as the product cuts it out."""
     try:
         return select_person(replace(photo, alpha=None), Request(photo=""))
@@ -77,8 +76,7 @@ def in_drawn_surroundings(photos: list[Photo], cache: Path, assets: Path) -> np.
                 rows.append([(0.0, 0.0)] * 2)
                 continue
             nearest = max(range(len(persons)), key=lambda k: box_iou(persons[k].box, true.box))
-            drawn = select_person(made, Request(photo="", person=nearest))
-            rows.append([agreement(drawn, true), agreement(persons[nearest], true)])
+            rows.append([agreement(cut_out(made, persons, nearest), true), agreement(persons[nearest], true)])
     return np.array(rows)
 
 
@@ -93,7 +91,7 @@ def main() -> None:
     photos = {path.name: load_photo(path) for path in background_photos(args.photos)}
     rows = []
     for name, photo in photos.items():
-        values = agreement(cut_out(photo), true_person(photo, args.official))
+        values = agreement(main_person(photo), true_person(photo, args.official))
         judge = "official model" if photo.alpha is None else "its alpha"
         rows.append([name, judge, *(f"{value:.3f}" for value in values)])
         print(rows[-1], flush=True)

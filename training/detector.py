@@ -9,27 +9,24 @@ and loss are ultralytics'; no weights of others go in.
 
 from __future__ import annotations
 
-import argparse
 import copy
+import itertools
 import json
-import math
 import os
-import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import cv2
 import numpy as np
 import torch
-import torch.nn.functional as F
 from safetensors import safe_open
 from safetensors.torch import save_file
-from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset
 
 from phorhum_blender.engine.detector import FORMAT, Detector, build_network, tensors_sha256
 from phorhum_blender.engine.segmenter import box_iou
-from training.detector_scenes import Scene, SceneMaker, SceneStream, cutout_paths
+from training.detector_scenes import Scene, SceneMaker, cutout_paths, endless_scenes
+from training.timed_run import TimedRun, parse_arguments
 
 MASK_STRIDE = 4  # the prototypes' cells, in network pixels
 SCENE_SIZE = 256  # side of the pictures as they are made, pixels
@@ -37,9 +34,7 @@ SIZES = (160, 192, 224, 256)  # sides at which the network sees them, drawn anew
 BATCH = 8
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 5e-4
-WARM_UP = 0.02  # part of the run
 EMA_DECAY = 0.999
-CHECKPOINT_SECONDS = 300
 INFERENCE_SIZE = 288
 THRESHOLD = 0.3
 
@@ -105,84 +100,35 @@ class Batches(IterableDataset):
         self.cache, self.assets, self.seed = cache, assets, seed
 
     def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
-        worker = get_worker_info()
-        maker = SceneMaker(
-            cutout_paths(self.cache, held_out=False), self.assets, self.seed + (worker.id if worker else 0)
-        )
-        stream = SceneStream(maker)
-        for count in range(1, 2**62):
-            yield make_batch([stream.next(SCENE_SIZE) for _ in range(BATCH)])
-            if count % 50 == 0:  # the cache may still be growing
-                maker.paths = cutout_paths(self.cache, held_out=False)
+        scenes = endless_scenes(self.cache, self.assets, SCENE_SIZE, self.seed)
+        while True:
+            yield make_batch([scene for scene, _ in itertools.islice(scenes, BATCH)])
 
 
-class Trainer:
-    """Network, averaged copy, optimiser and the time spent; saved and loaded as one."""
+class Trainer(TimedRun):
+    """The detector's run."""
 
     def __init__(self, start: Path | None = None, learning_rate: float = LEARNING_RATE) -> None:
         torch.manual_seed(0)
-        network = Detector.load(start).network.requires_grad_(True) if start else build_network(copy.deepcopy(CONFIG))
-        self.network = network.to(memory_format=torch.channels_last).train()
-        self.learning_rate = learning_rate
+        network = Detector.load(start).network if start else build_network(copy.deepcopy(CONFIG))
         from ultralytics.utils import IterableSimpleNamespace
 
-        self.network.args = IterableSimpleNamespace(**LOSS_GAINS)
+        network.args = IterableSimpleNamespace(**LOSS_GAINS)
+        super().__init__(network, learning_rate, EMA_DECAY, _pictures_behind(start) if start else 0)
         self.criterion = self.network.init_criterion()
-        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
         matrices = [p for p in self.network.parameters() if p.ndim > 1]
         vectors = [p for p in self.network.parameters() if p.ndim <= 1]
         groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}]
         self.optimiser = torch.optim.AdamW(groups, lr=learning_rate, betas=(0.9, 0.99))
-        self.seconds = 0.0
-        self.steps = 0
-        self.images = _pictures_behind(start) if start else 0
 
     def step(self, batch: dict[str, torch.Tensor], done: float) -> dict[str, float]:
         """One step of the optimiser; ``done`` is the part of the run that lies behind. The result is the loss terms."""
-        rate = min(1.0, done / WARM_UP + 0.01) * (0.02 + 0.98 * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done))))
         for group in self.optimiser.param_groups:
-            group["lr"] = self.learning_rate * rate
-        images = batch["img"].float() / 255
-        size = random.Random(self.steps).choice(SIZES)
-        if size != images.shape[-1]:  # boxes are given in parts of the picture; the loss fits the masks itself
-            images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
-        images = images.to(memory_format=torch.channels_last)
+            group["lr"] = self.rate(done)
+        images = self.resized(batch["img"].float() / 255, SIZES)  # boxes are in parts of the picture; masks are fitted
         loss, terms = self.criterion(self.network(images), batch)
-        self.optimiser.zero_grad(set_to_none=True)
-        (loss.sum() / len(images)).backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 10.0)
-        self.optimiser.step()
-        self.steps += 1
-        self.images += len(images)
-        decay = min(EMA_DECAY, (1 + self.steps) / (20 + self.steps))
-        with torch.no_grad():
-            current = self.network.state_dict()
-            for name, value in self.average.state_dict().items():
-                if value.is_floating_point():
-                    value.lerp_(current[name], 1 - decay)
-                else:
-                    value.copy_(current[name])
+        self.descend(loss.sum() / len(images), len(images), longest_gradient=10.0)
         return {name: float(value) for name, value in terms.items()}
-
-    def save(self, path: Path) -> None:
-        """The whole state, replacing ``path`` at once."""
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "progress": (self.seconds, self.steps, self.images),
-        }
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_suffix(".part")
-        torch.save(state, partial)
-        os.replace(partial, path)
-
-    def load(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.seconds, self.steps, self.images = state["progress"]
 
 
 def _pictures_behind(weights: Path) -> int:
@@ -248,51 +194,23 @@ def train(
     trainer: Trainer, cache: Path, assets: Path, minutes: float, out: Path, state: Path, workers: int = 1
 ) -> None:
     """Trains until ``minutes`` of training time are spent, over all runs with this ``state``; then exports."""
-    if state.exists():
-        trainer.load(state)
-        print(f"going on after {trainer.seconds / 60:.1f} minutes, {trainer.images} pictures", flush=True)
+    trainer.resume(state)
     batches = Batches(cache, assets, seed=1000 + trainer.steps)
     loader = iter(DataLoader(batches, batch_size=None, num_workers=workers, prefetch_factor=4 if workers else None))
     scenes = held_out_scenes(cache, assets, count=40)
-    budget = minutes * 60
-    started, before, saved = time.time(), trainer.seconds, trainer.seconds
-    history: list[dict[str, float]] = []
-    while trainer.seconds < budget:
-        done = trainer.seconds / budget
-        history.append(trainer.step(next(loader), done))
-        trainer.seconds = before + time.time() - started
-        if trainer.seconds - saved > CHECKPOINT_SECONDS or trainer.seconds >= budget:
-            saved = trainer.seconds
-            trainer.save(state)
-            report = {name: float(np.mean([h[name] for h in history])) for name in history[0]}
-            report |= evaluate(trainer.average, scenes)
-            history = []
-            print(
-                f"{trainer.seconds / 60:6.1f} min {trainer.images:7d} pictures "
-                + " ".join(f"{name} {value:.3f}" for name, value in report.items()),
-                flush=True,
-            )
-            export(trainer.average, out, {"pictures": trainer.images, "minutes": round(trainer.seconds / 60, 1)})
-    export(trainer.average, out, {"pictures": trainer.images, "minutes": round(trainer.seconds / 60, 1)})
+
+    def write() -> None:
+        export(trainer.average, out, {"pictures": trainer.images, "minutes": round(trainer.seconds / 60, 1)})
+
+    trainer.spend(
+        minutes, state, lambda done: trainer.step(next(loader), done), lambda: evaluate(trainer.average, scenes), write
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--assets", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--state", type=Path, default=None, help="checkpoint; default: beside the output")
-    parser.add_argument("--begin-with", dest="start", type=Path, help="weights that a new run begins with")
-    parser.add_argument("--lr", type=float, default=LEARNING_RATE, help="highest learning rate")
-    parser.add_argument("--workers", type=int, default=1, help="processes that make pictures")
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(args.threads)
+    args = parse_arguments(__doc__.splitlines()[0], None, LEARNING_RATE)
     cv2.setNumThreads(1)
-    state = args.state or args.out.with_suffix(".state.pt")
-    train(Trainer(args.start, args.lr), args.cache, args.assets, args.minutes, args.out, state, args.workers)
+    train(Trainer(args.start, args.lr), args.cache, args.assets, args.minutes, args.out, args.state, args.workers)
 
 
 if __name__ == "__main__":

@@ -7,12 +7,15 @@ cloth from other people's pictures, so that only shape and structure tell a pers
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 
 import cv2
 import numpy as np
+from torch.utils.data import get_worker_info
 
 from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
 from training.dataset import LARGEST_LAMP
@@ -25,6 +28,7 @@ from training.light import (
     shade,
 )
 
+RELOADED = 400  # scenes after which the folder of samples, which may grow, is read again
 HELD_OUT_EVERY = 20  # every n-th person of the cache is for validation only
 LEAST_VISIBLE = 0.15  # a person of whom less is seen (behind others, beyond the frame) is no label
 LEAST_SIDE = 6  # pixels of a label's box
@@ -114,6 +118,22 @@ class SceneStream:
         return Scene(
             *(np.ascontiguousarray(x) for x in (image[:, ::step], scene.instances[:, ::step], scene.whole[..., ::step]))
         )
+
+
+def endless_scenes(
+    cache: Path, assets: Path, size: int, seed: int, held_out: bool = False
+) -> Iterator[tuple[Scene, np.random.Generator]]:
+    """Endless scenes, other ones in each loading worker, and the random numbers that they are made with.
+
+    New samples in ``cache`` are taken up as they come.
+    """
+    worker = get_worker_info()
+    maker = SceneMaker(cutout_paths(cache, held_out), assets, seed + (worker.id if worker else 0))
+    stream = SceneStream(maker)
+    for count in itertools.count(1):
+        yield stream.next(size), maker.rng
+        if count % RELOADED == 0:
+            maker.paths = cutout_paths(cache, held_out)
 
 
 class SceneMaker:

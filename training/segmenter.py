@@ -9,12 +9,8 @@ where the last checkpoint (``--state``) left off.
 
 from __future__ import annotations
 
-import argparse
-import copy
+import itertools
 import math
-import os
-import random
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,9 +22,10 @@ from torch.utils.data import DataLoader, IterableDataset
 
 from phorhum_blender.engine.model import PhorhumModel
 from phorhum_blender.engine.model.phorhum import DEFAULT_WEIGHTS
-from phorhum_blender.engine.segmenter import Square, mask_logits, prompted
-from training.detector_scenes import Scene, SceneMaker, SceneStream, cutout_paths
+from phorhum_blender.engine.segmenter import Square, fit, mask_logits, prompted
+from training.detector_scenes import Scene, endless_scenes
 from training.optimiser import Optimiser
+from training.timed_run import TimedRun, parse_arguments
 from training.train import best_precision
 
 SCENE_SIZE = 256  # side of the scenes as they are made, pixels
@@ -36,10 +33,7 @@ SIZES = (128, 160, 192)  # sides at which the network sees the square, drawn ane
 LARGEST = max(SIZES)
 BATCH = 16
 LEARNING_RATE = 6e-4
-LAST_RATE = 0.02
-WARM_UP = 0.02  # part of the run
 EMA_DECAY = 0.998
-CHECKPOINT_SECONDS = 300
 LEAST_PERSON = 72  # pixels of the longer side of a person's box: smaller ones are blurred beyond use
 THIN = 0.03  # of the person's longer side: half the width of things before the person that count as person
 HELD_OUT_CROPS = 64
@@ -54,14 +48,11 @@ class Crops(IterableDataset):
 
     def __iter__(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         cv2.setNumThreads(1)
-        maker = SceneMaker(cutout_paths(self.cache, self.held_out), self.assets, self.seed)
-        stream = SceneStream(maker)
-        while True:
-            scene = stream.next(SCENE_SIZE)
+        for scene, rng in endless_scenes(self.cache, self.assets, SCENE_SIZE, self.seed, self.held_out):
             boxes = scene.boxes()
             large = [k for k, box in enumerate(boxes) if max(box[2:] - box[:2]) >= LEAST_PERSON]
             if large:
-                yield crop_of(scene, int(maker.rng.choice(large)), boxes, maker.rng)
+                yield crop_of(scene, int(rng.choice(large)), boxes, rng)
 
 
 def crop_of(
@@ -72,8 +63,7 @@ def crop_of(
     square = Square.around(box)
     image = prompted(square.cut(scene.image), square.inside(box), size)
     mask = square.cut(target(scene, person).astype(np.uint8), fill=0).astype(np.float32)
-    mask = cv2.resize(mask, (size, size), interpolation=cv2.INTER_AREA if square.side > size else cv2.INTER_LINEAR)
-    return torch.from_numpy(image), torch.from_numpy(mask)[None]
+    return torch.from_numpy(image), torch.from_numpy(fit(mask, (size, size)))[None]
 
 
 def target(scene: Scene, person: int) -> np.ndarray:
@@ -110,60 +100,26 @@ def loss(logits: torch.Tensor, mask: torch.Tensor) -> torch.Tensor:
     return F.binary_cross_entropy_with_logits(logits, mask) + 0.5 * dice.mean()
 
 
-class Trainer:
-    """Network, averaged copy, optimiser and the time spent; saved and loaded as one."""
+class Trainer(TimedRun):
+    """The segmenter's run."""
 
     def __init__(self, start: Path, learning_rate: float = LEARNING_RATE) -> None:
         torch.manual_seed(0)
-        self.network = PhorhumModel.load(start).requires_grad_(True).to(memory_format=torch.channels_last).train()
-        self.average = copy.deepcopy(self.network).eval().requires_grad_(False)
-        self.learning_rate = learning_rate
+        super().__init__(PhorhumModel.load(start), learning_rate, EMA_DECAY)
         self.optimiser = Optimiser(self.network, learning_rate)
         self.half = best_precision("cpu") == "bf16"
-        self.seconds = 0.0
-        self.steps = 0
 
     def step(self, images: torch.Tensor, masks: torch.Tensor, done: float) -> float:
-        """One step of the optimiser; ``done`` is the part of the run that lies behind."""
-        rate = min(1.0, done / WARM_UP + 0.01)
-        rate *= LAST_RATE + (1 - LAST_RATE) * (0.5 + 0.5 * math.cos(math.pi * min(1.0, done)))
-        self.optimiser.set_rate(self.learning_rate * rate)
-        size = random.Random(self.steps).choice(SIZES)
-        if size != images.shape[-1]:
-            images = F.interpolate(images, (size, size), mode="bilinear", antialias=True)
-        wanted = F.interpolate(masks, (size // 2, size // 2), mode="bilinear", antialias=True)
+        """One step of the optimiser; ``done`` is the part of the run that lies behind. The result is the loss."""
+        self.optimiser.set_rate(self.rate(done))
+        images = self.resized(images, SIZES)
+        size = images.shape[-1] // 2
+        wanted = F.interpolate(masks, (size, size), mode="bilinear", antialias=True)
         with torch.autocast("cpu", torch.bfloat16, enabled=self.half):
-            logits = mask_logits(self.network, images.contiguous(memory_format=torch.channels_last))
+            logits = mask_logits(self.network, images)
         value = loss(logits.float(), wanted)
-        self.optimiser.zero_grad()
-        value.backward()
-        torch.nn.utils.clip_grad_norm_(self.network.parameters(), 1.0)
-        self.optimiser.step()
-        self.steps += 1
-        decay = min(EMA_DECAY, (1 + self.steps) / (20 + self.steps))
-        with torch.no_grad():
-            for slow, fast in zip(self.average.parameters(), self.network.parameters(), strict=True):
-                slow.lerp_(fast, 1 - decay)
+        self.descend(value, len(images), longest_gradient=1.0)
         return float(value.detach())
-
-    def save(self, path: Path) -> None:
-        """The whole state, replacing ``path`` at once."""
-        state = {
-            "network": self.network.state_dict(),
-            "average": self.average.state_dict(),
-            "optimiser": self.optimiser.state_dict(),
-            "progress": (self.seconds, self.steps),
-        }
-        partial = path.with_suffix(".part")
-        torch.save(state, partial)
-        os.replace(partial, path)
-
-    def load(self, path: Path) -> None:
-        state = torch.load(path, weights_only=True)
-        self.network.load_state_dict(state["network"])
-        self.average.load_state_dict(state["average"])
-        self.optimiser.load_state_dict(state["optimiser"])
-        self.seconds, self.steps = state["progress"]
 
 
 @torch.inference_mode()
@@ -180,49 +136,22 @@ def evaluate(network: PhorhumModel, crops: list[tuple[torch.Tensor, torch.Tensor
 
 def train(trainer: Trainer, cache: Path, assets: Path, minutes: float, out: Path, state: Path, workers: int) -> None:
     """Trains until ``minutes`` of training time are spent, over all runs with this ``state``; then exports."""
+    trainer.resume(state)
+    loader = iter(DataLoader(Crops(cache, assets, seed=1000 + trainer.steps), batch_size=BATCH, num_workers=workers))
+    held_out = list(itertools.islice(Crops(cache, assets, seed=12345, held_out=True), HELD_OUT_CROPS))
     out.parent.mkdir(parents=True, exist_ok=True)
-    if state.exists():
-        trainer.load(state)
-        print(f"going on after {trainer.seconds / 60:.1f} minutes, {trainer.steps * BATCH} pictures", flush=True)
-    crops = Crops(cache, assets, seed=1000 + trainer.steps)
-    loader = iter(DataLoader(crops, batch_size=BATCH, num_workers=workers))
-    held_out = [
-        crop for crop, _ in zip(Crops(cache, assets, 12345, held_out=True), range(HELD_OUT_CROPS), strict=False)
-    ]
-    budget = minutes * 60
-    started, before, saved = time.time(), trainer.seconds, trainer.seconds
-    history: list[float] = []
-    while trainer.seconds < budget:
-        history.append(trainer.step(*next(loader), trainer.seconds / budget))
-        trainer.seconds = before + time.time() - started
-        if trainer.seconds - saved > CHECKPOINT_SECONDS or trainer.seconds >= budget:
-            saved = trainer.seconds
-            trainer.save(state)
-            trainer.average.save(out)
-            print(
-                f"{trainer.seconds / 60:6.1f} min {trainer.steps * BATCH:7d} pictures loss {np.mean(history):.4f} "
-                f"held-out mask IoU {evaluate(trainer.average, held_out):.4f}",
-                flush=True,
-            )
-            history = []
+    trainer.spend(
+        minutes,
+        state,
+        lambda done: {"loss": trainer.step(*next(loader), done)},
+        lambda: {"mask_iou": evaluate(trainer.average, held_out)},
+        lambda: trainer.average.save(out),
+    )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cache", type=Path, required=True)
-    parser.add_argument("--assets", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=60)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--state", type=Path, default=None, help="checkpoint; default: beside the output")
-    parser.add_argument("--begin-with", dest="start", type=Path, default=DEFAULT_WEIGHTS, help="weights to begin with")
-    parser.add_argument("--lr", type=float, default=LEARNING_RATE, help="highest learning rate")
-    parser.add_argument("--workers", type=int, default=1, help="processes that make pictures")
-    parser.add_argument("--threads", type=int, default=1)
-    args = parser.parse_args()
-    torch.set_flush_denormal(True)
-    torch.set_num_threads(args.threads)
-    state = args.state or args.out.with_suffix(".state.pt")
-    train(Trainer(args.start, args.lr), args.cache, args.assets, args.minutes, args.out, state, args.workers)
+    args = parse_arguments(__doc__.splitlines()[0], DEFAULT_WEIGHTS, LEARNING_RATE)
+    train(Trainer(args.start, args.lr), args.cache, args.assets, args.minutes, args.out, args.state, args.workers)
 
 
 if __name__ == "__main__":

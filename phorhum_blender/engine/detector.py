@@ -89,7 +89,7 @@ class Detector:
         raise UserError(f"{file.name} is not a detector file (.safetensors or .pt).", REINSTALL)
 
     @torch.inference_mode()
-    def detect(self, rgb: np.ndarray, threshold: float | None = None, scale: float = 1.0) -> list[Detection]:
+    def detect(self, rgb: np.ndarray, scale: float = 1.0) -> list[Detection]:
         """Persons in ``rgb`` (H, W, 3) uint8 sRGB, best score first, seen at ``scale`` times the usual size."""
         from ultralytics.utils.nms import non_max_suppression  # not before import_ultralytics
 
@@ -97,8 +97,7 @@ class Detector:
         (raw, prototypes), *_ = self.network(tensor)
         end_to_end = bool(getattr(self.network, "end2end", False))
         classes = len(self.network.names)
-        least = self.threshold if threshold is None else threshold
-        rows = non_max_suppression(raw, least, NMS_IOU, classes=[0], nc=classes, end2end=end_to_end)[0]
+        rows = non_max_suppression(raw, self.threshold, NMS_IOU, classes=[0], nc=classes, end2end=end_to_end)[0]
         if isinstance(prototypes, tuple):  # yolo26 adds a semantic map
             prototypes = prototypes[0]
         extent = np.array([rgb.shape[1], rgb.shape[0]] * 2)

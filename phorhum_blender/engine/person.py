@@ -16,7 +16,19 @@ from .contracts import Request
 from .detector import SHIPPED, Detection, Detector
 from .errors import UserError
 from .photo import Photo
-from .segmenter import DRAWING, LOOKS, WORKING_SIDE, Box, Segmenter, Square, bounds, box_iou
+from .segmenter import (
+    DRAWING,
+    LOOKS,
+    WORKING_SIDE,
+    Box,
+    Segmenter,
+    Square,
+    bounds,
+    box_iou,
+    clipped,
+    fit,
+    sigmoid,
+)
 
 Tell = Callable[[float], None]  # gets the done part of the search, 0..1, before each look; may raise Cancelled
 
@@ -160,7 +172,7 @@ def _checked_box(photo: Photo, box: Box) -> Box:
     size = f"the photo has {photo.width} x {photo.height} pixels"
     if len(box) != 4 or not all(math.isfinite(v) for v in box) or box[0] >= box[2] or box[1] >= box[3]:
         raise UserError("The box must be left, top, right, bottom in pixels, with right > left and bottom > top.")
-    x0, y0, x1, y1 = _clipped(box, photo)
+    x0, y0, x1, y1 = clipped(box, photo.rgb.shape)
     if x0 >= x1 or y0 >= y1:
         raise UserError(f"The box lies outside the photo; {size}.")
     if x1 - x0 < MIN_BOX_WIDTH or y1 - y0 < MIN_BOX_HEIGHT:
@@ -169,11 +181,6 @@ def _checked_box(photo: Photo, box: Box) -> Box:
             f"and {MIN_BOX_WIDTH} x {MIN_BOX_HEIGHT} are needed; {size}."
         )
     return x0, y0, x1, y1
-
-
-def _clipped(box: Box, photo: Photo) -> Box:
-    x0, y0, x1, y1 = (float(v) for v in box)
-    return max(x0, 0.0), max(y0, 0.0), min(x1, float(photo.width)), min(y1, float(photo.height))
 
 
 def _slices(box: Box) -> tuple[slice, slice]:
@@ -191,7 +198,7 @@ def cut_out(photo: Photo, persons: list[Person], index: int, tell: Tell = _in_si
     square = Square.around(box)
     chance = segmenter.chance(photo.rgb, box, DRAWING, look)
     for rival in persons[:index] + persons[index + 1 :]:
-        chance[_fit(square.cut(rival.mask, fill=0), chance.shape) > np.maximum(chance, 0.5)] = 0.0
+        chance[fit(square.cut(rival.mask, fill=0), chance.shape) > np.maximum(chance, 0.5)] = 0.0
     mask = drawn(photo, square, chance)
     if mask.max() < 0.5 or box_iou(bounds(mask >= 0.5), person.box) < SAME_PERSON:
         return person
@@ -200,13 +207,8 @@ def cut_out(photo: Photo, persons: list[Person], index: int, tell: Tell = _in_si
 
 def drawn(photo: Photo, square: Square, chance: np.ndarray) -> np.ndarray:
     """(H, W) float32 of the photo: the mask at ``chance`` (s, s) of the square, drawn along the photo's edges."""
-    image = _fit(square.cut(photo.rgb), chance.shape)
+    image = fit(square.cut(photo.rgb), chance.shape)
     return square.paste(_follow_edges(image, chance), photo.height, photo.width)
-
-
-def _fit(array: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
-    shrinks = array.shape[1] > size[0]
-    return cv2.resize(np.ascontiguousarray(array), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
 
 
 def _follow_edges(image: np.ndarray, mask: np.ndarray) -> np.ndarray:
@@ -259,7 +261,7 @@ def _mask_without_detection(photo: Photo, box: Box) -> np.ndarray:
     The middle of the box is taken for the person and what lies around the box, or the edge of the photo, for not.
     """
     margin = 0.15 * max(box[2] - box[0], box[3] - box[1])
-    region = _slices(_clipped((box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin), photo))
+    region = _slices(clipped((box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin), photo.rgb.shape))
     image = photo.rgb[region]
     scale = min(1.0, WORKING_SIDE / max(image.shape[:2]))
     size = max(8, round(image.shape[1] * scale)), max(8, round(image.shape[0] * scale))
@@ -276,7 +278,7 @@ def _mask_without_detection(photo: Photo, box: Box) -> np.ndarray:
     labels = np.where(ellipse, cv2.GC_PR_FGD, cv2.GC_PR_BGD).astype(np.uint8)
     labels[~in_box | edge] = cv2.GC_BGD
     labels[core] = cv2.GC_FGD
-    found = _without_crumbs(_grab_cut(_fit(image, size), labels))
+    found = _without_crumbs(_grab_cut(fit(image, size), labels))
     if not 1.2 * core.sum() < found.sum() < 0.9 * in_box.sum():
         found = ellipse
     mask = np.zeros((photo.height, photo.width), np.float32)
@@ -285,8 +287,8 @@ def _mask_without_detection(photo: Photo, box: Box) -> np.ndarray:
 
 
 def _person(photo: Photo, detection: Detection) -> Person:
-    mask = cv2.resize(_sigmoid(detection.logits), (photo.width, photo.height), interpolation=cv2.INTER_LINEAR)
-    return Person(_clipped(detection.box, photo), mask, detection.score)
+    mask = cv2.resize(sigmoid(detection.logits), (photo.width, photo.height), interpolation=cv2.INTER_LINEAR)
+    return Person(clipped(detection.box, photo.rgb.shape), mask, detection.score)
 
 
 def _without_duplicates(detections: list[Detection]) -> list[Detection]:
@@ -326,7 +328,3 @@ def _without_crumbs(mask: np.ndarray) -> np.ndarray:
             small = areas < (areas.max() / 50 if wanted else max(4, mask.sum() / 1000))
             mask = np.where(np.isin(pieces, 1 + np.flatnonzero(small)), not wanted, mask)
     return mask
-
-
-def _sigmoid(logits: np.ndarray) -> np.ndarray:
-    return 1.0 / (1.0 + np.exp(-logits))

@@ -69,9 +69,7 @@ class Square:
         """(height, width) float32 of the picture's size: ``values`` (h, w), which cover the square, and 0 elsewhere."""
         result = np.zeros((height, width), np.float32)
         there, here = self._overlap(result.shape)
-        shrinks = self.side < values.shape[0]
-        full = cv2.resize(values, (self.side,) * 2, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
-        result[there] = full[here]
+        result[there] = fit(values, (self.side, self.side))[here]
         return result
 
     def _overlap(self, shape: tuple[int, ...]) -> tuple[tuple[slice, slice], tuple[slice, slice]]:
@@ -85,9 +83,8 @@ class Square:
 def prompted(image: np.ndarray, box: Box, size: int) -> np.ndarray:
     """(4, size, size) float32: what the network sees of a square ``image`` (s, s, 3) uint8 sRGB and a ``box`` in it."""
     side = image.shape[0]
-    colour = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if side > size else cv2.INTER_LINEAR)
     result = np.full((4, size, size), BESIDE, np.float32)
-    result[:3] = colour.transpose(2, 0, 1).astype(np.float32) / 255
+    result[:3] = fit(image, (size, size)).transpose(2, 0, 1).astype(np.float32) / 255
     x0, y0, x1, y1 = (round(min(max(v, 0.0), side) * size / side) for v in box)
     result[3, y0:y1, x0:x1] = IN_BOX
     return result
@@ -117,7 +114,7 @@ class Segmenter:
             chance = self.chance(rgb, box, (FINDING,), look)
             if chance.max() < 0.5:
                 return box
-            better = _clipped(square.outside(_going_on(chance >= 0.5), chance.shape[0]), rgb.shape)
+            better = clipped(square.outside(_going_on(chance >= 0.5), chance.shape[0]), rgb.shape)
             agreement = box_iou(box, better)
             if agreement == 0:  # it lies beyond the photo
                 return box
@@ -138,7 +135,7 @@ class Segmenter:
             view = torch.from_numpy(np.ascontiguousarray(prompted(image, inside, size)[..., ::back]))
             logits = mask_logits(self.network, view[None])[0, 0].numpy()[:, ::back]
             seen.append(cv2.resize(np.ascontiguousarray(logits), (side, side), interpolation=cv2.INTER_LINEAR))
-        return np.mean([1.0 / (1.0 + np.exp(-logits)) for logits in seen], axis=0, dtype=np.float32)
+        return np.mean([sigmoid(logits) for logits in seen], axis=0, dtype=np.float32)
 
 
 def box_iou(a: Sequence[float], b: Sequence[float]) -> float:
@@ -157,13 +154,24 @@ def bounds(mask: np.ndarray) -> Box:
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
 
 
+def clipped(box: Sequence[float], shape: tuple[int, ...]) -> Box:
+    """``box`` as far as it lies in a picture of ``shape`` (H, W, ...)."""
+    x0, y0, x1, y1 = (float(v) for v in box)
+    return max(x0, 0.0), max(y0, 0.0), min(x1, float(shape[1])), min(y1, float(shape[0]))
+
+
+def fit(array: np.ndarray, size: tuple[int, ...]) -> np.ndarray:
+    """``array`` (H, W, ...) resampled to ``size`` (width, height)."""
+    shrinks = array.shape[1] > size[0]
+    return cv2.resize(np.ascontiguousarray(array), size, interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR)
+
+
+def sigmoid(logits: np.ndarray) -> np.ndarray:
+    return 1.0 / (1.0 + np.exp(-logits))
+
+
 def _going_on(seen: np.ndarray) -> Box:
     """Box of the true pixels of ``seen`` (s, s) bool, which has some; it goes on where they reach the edge."""
     side, box = len(seen), bounds(seen)
     more = [OVERSHOOT * side * (value in (0, side)) for value in box]
     return box[0] - more[0], box[1] - more[1], box[2] + more[2], box[3] + more[3]
-
-
-def _clipped(box: Box, shape: tuple[int, ...]) -> Box:
-    """``box`` as far as it lies in a picture of ``shape`` (H, W, ...)."""
-    return max(box[0], 0.0), max(box[1], 0.0), min(box[2], float(shape[1])), min(box[3], float(shape[0]))

@@ -67,11 +67,11 @@ class ColourDetector:
     def __init__(self, scores: dict[tuple[int, int, int], float]):
         self.scores = scores
 
-    def detect(self, rgb: np.ndarray, threshold: float = 0.3, scale: float = 1.0) -> list[Detection]:
+    def detect(self, rgb: np.ndarray, scale: float = 1.0) -> list[Detection]:
         found = []
         for colour, score in self.scores.items():
             rows, columns = np.nonzero(np.abs(rgb.astype(int) - colour).max(2) < 30)
-            if len(rows) < 50 or score < threshold:
+            if len(rows) < 50:
                 continue
             box = float(columns.min()), float(rows.min()), float(columns.max() + 1), float(rows.max() + 1)
             shape = rgb.shape[0] // 2, rgb.shape[1] // 2
@@ -119,9 +119,9 @@ def test_the_mask_follows_the_photo_and_not_the_rough_detection(use_detector, in
 class ShortSightedDetector(ColourDetector):
     """Its boxes and masks end at the middle."""
 
-    def detect(self, rgb: np.ndarray, threshold: float = 0.3, scale: float = 1.0) -> list[Detection]:
+    def detect(self, rgb: np.ndarray, scale: float = 1.0) -> list[Detection]:
         halves = []
-        for whole in super().detect(rgb, threshold, scale):
+        for whole in super().detect(rgb, scale):
             x0, y0, x1, y1 = whole.box
             logits = whole.logits.copy()
             logits[round((y0 + y1) / 4) :] = OUTSIDE
@@ -382,7 +382,8 @@ def write_detector(path: Path, **changes: str) -> Path:
 def test_our_own_file(tmp_path: Path):
     detector = Detector.load(write_detector(tmp_path / "d.safetensors"))
     assert (detector.image_size, detector.threshold) == (128, 0.3)
-    found = detector.detect(np.zeros((90, 130, 3), np.uint8), threshold=0.0)
+    detector.threshold = 0.0
+    found = detector.detect(np.zeros((90, 130, 3), np.uint8))
     assert found and found[0].logits.shape == (44, 64)
 
 

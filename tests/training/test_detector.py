@@ -112,9 +112,9 @@ def test_it_learns_and_the_file_finds_what_was_learned(tmp_path: Path, monkeypat
     export(trainer.network, path, {})
     assert path.stat().st_size < 6 * 2**20
     detector = Detector.load(path)
-    detector.image_size = 128
+    detector.image_size, detector.threshold = 128, 0.05
     for box, scene in zip(BOXES[:3], scenes[:3], strict=True):
-        best = detector.detect(scene.image, 0.05)[0]
+        best = detector.detect(scene.image)[0]
         assert box_iou(best.box, box) > 0.6
         mask = cv2.resize(best.logits, (128, 128)) > 0
         assert (mask & (scene.instances == 1)).sum() > 0.6 * (mask | (scene.instances == 1)).sum()

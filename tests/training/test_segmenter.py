@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
 from phorhum_blender.engine.model import PhorhumModel
 from phorhum_blender.engine.segmenter import box_iou
@@ -72,6 +73,12 @@ def test_crops_of_drawn_scenes(cache: Path, assets: Path):
     assert all(torch.equal(a, b) for x, y in zip(crops, again, strict=True) for a, b in zip(x, y, strict=True))
 
 
+def test_each_loading_worker_makes_other_crops(cache: Path, assets: Path):
+    loader = DataLoader(Crops(cache, assets, 1), batch_size=None, num_workers=2)
+    (first, _), (second, _) = islice(iter(loader), 2)
+    assert not torch.equal(first, second)
+
+
 def test_the_loss_is_least_for_the_mask_itself():
     mask = (torch.rand(2, 1, 8, 8) > 0.5).float()
     right, wrong, unsure = (loss(sign * 12 * (2 * mask - 1), mask) for sign in (1, -1, 0))
@@ -110,7 +117,7 @@ def test_resuming_goes_on_exactly(tiny_weights: Path, tmp_path: Path, small):
     first.save(tmp_path / "state.pt")
     second = Trainer(tiny_weights)
     second.load(tmp_path / "state.pt")
-    assert (second.seconds, second.steps) == (12.0, 1)
+    assert (second.seconds, second.steps, second.images) == (12.0, 1, 4)
     assert first.step(images, masks, 0.1) == second.step(images, masks, 0.1)
     for a, b in zip(first.average.state_dict().values(), second.average.state_dict().values(), strict=True):
         assert torch.equal(a, b)
@@ -120,7 +127,7 @@ def test_a_short_run_and_a_longer_one(tiny_weights, cache: Path, assets: Path, t
     out, state = tmp_path / "s.safetensors", tmp_path / "state.pt"
     train(Trainer(tiny_weights), cache, assets, 0.001, out, state, workers=0)
     PhorhumModel.load(out)
-    seconds, steps = torch.load(state, weights_only=True)["progress"]
+    seconds, steps, _ = torch.load(state, weights_only=True)["progress"]
     assert steps >= 1
     train(Trainer(tiny_weights), cache, assets, (seconds + 0.01) / 60, out, state, workers=0)
     assert torch.load(state, weights_only=True)["progress"][1] > steps
