@@ -3,9 +3,9 @@
     python -m benchmarks.sloppy_box --assets ../shared/assets [--every 2] [--resolution 96]
     python -m benchmarks.sloppy_box --photos ../shared/photos
 
-With ``--assets``: held-out people cut out a tenth too wide, too narrow, aside, as G would see them if nobody mended the
-box. With ``--photos``: the detector's box of each photo's main person made as wrong, and what the segmenter makes of
-it.
+With ``--assets``: held-out people in boxes a tenth too wide, too narrow, aside; first as G would see them if nobody
+mended the box, then in the box that the segmenter makes of it. With ``--photos``: the detector's box of each photo's
+main person made as wrong, and what the segmenter makes of it.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from typing import Any
 
 import numpy as np
 
-from phorhum_blender.engine.camera import PADDING
-from phorhum_blender.engine.person import cut_out, find_persons
-from phorhum_blender.engine.photo import load_photo
+from phorhum_blender.engine.camera import PADDING, CropSquare
+from phorhum_blender.engine.person import cut_out, find_persons, person_from_box
+from phorhum_blender.engine.photo import Photo, load_photo
 from phorhum_blender.engine.reconstruct import Reconstructor
-from phorhum_blender.engine.segmenter import Box, box_iou
+from phorhum_blender.engine.segmenter import Box, bounds, box_iou
 from training.backgrounds import background_photos
 from training.evaluate import from_network, measure
-from training.held_out import held_out_cases, make_truth
+from training.held_out import Truth, held_out_cases, make_truth
 from training.metrics import mask_iou
 
 BOXES: dict[str, dict[str, Any]] = {  # name -> arguments of training.cache.place; a shift is in halves of the crop
@@ -42,14 +42,37 @@ WRONG: dict[str, tuple[float, float, float]] = {  # name -> factor of the box's 
 }
 
 
+MARGIN = 1.5  # side of the picture in which the segmenter sees a held-out person / side of the true crop
+
+
 def surfaces(assets: Path, every: int, resolution: int) -> None:
-    """Prints the mean Chamfer distance of each of ``BOXES``."""
+    """Prints the mean Chamfer distance of each of ``BOXES``, and of each of ``WRONG`` as the segmenter mends it."""
     network = Reconstructor()
     cases = held_out_cases(assets)[::every]
-    for name, crop in BOXES.items():
-        truths = (make_truth(case, assets, **crop) for case in cases)
+
+    def tell(name: str, crops: list[dict[str, Any]]) -> None:
+        truths = (make_truth(case, assets, **crop) for case, crop in zip(cases, crops, strict=True))
         found = [measure(from_network(network, truth, resolution), truth)["chamfer_cm"] for truth in truths]
         print(f"{name}: mean Chamfer distance {np.mean(found):.2f} cm of {len(found)} pictures", flush=True)
+
+    for name, crop in BOXES.items():
+        tell(name, [crop] * len(cases))
+    pictures = [make_truth(case, assets, padding=PADDING * MARGIN) for case in cases]
+    for name, change in WRONG.items():
+        tell(f"{name}, mended", [mended(picture, change) for picture in pictures])
+
+
+def mended(picture: Truth, change: tuple[float, float, float]) -> dict[str, Any]:
+    """The crop, as :func:`training.cache.place` takes it, that the engine makes of a box as wrong as ``change``."""
+    rgb = np.rint(picture.image[:3].transpose(1, 2, 0) * 255).astype(np.uint8)
+    true = bounds(picture.mask)
+    found = person_from_box(Photo(rgb, None, None, ""), wrong(true, *change)).box
+    right, now = CropSquare.around(true), CropSquare.around(found)
+    half = now.side / 2
+    return {
+        "padding": PADDING * now.side / right.side,
+        "shift": ((now.centre_x - right.centre_x) / half, (right.centre_y - now.centre_y) / half),
+    }
 
 
 def masks(photos: Path) -> None:

@@ -33,6 +33,7 @@ HELD_OUT_EVERY = 20  # every n-th person of the cache is for validation only
 LEAST_VISIBLE = 0.15  # a person of whom less is seen (behind others, beyond the frame) is no label
 LEAST_SIDE = 6  # pixels of a label's box
 WITH_PEOPLE = ("city", "potsdamer")  # environment maps (one place) that show passers-by, whom nobody has labelled
+HIDDEN_SHARE = 0.3  # of the people: how many stand before something of their own colours
 
 _LINEAR = srgb_to_linear(np.arange(256, dtype=np.float32) / 255).astype(np.float32)
 _SRGB = (linear_to_srgb(np.arange(1024, dtype=np.float32) / 1023) * 255).astype(np.float32)
@@ -266,6 +267,8 @@ class SceneMaker:
             _shadow(rng, image, cover)
         if rng.random() < 0.4:
             cover = cv2.GaussianBlur(cover, (0, 0), rng.uniform(0.3, 1.0))
+        if rng.random() < HIDDEN_SHARE:
+            _hide(rng, image, rgb, cover)
         tint = 1 + rng.normal(0, 0.05, 3)
         _blend(image, rgb * tint, cover)
         instances[cover > 0.5] = number
@@ -521,6 +524,17 @@ def _shadow(rng: np.random.Generator, image: np.ndarray, cover: np.ndarray) -> N
     image *= 1 - rng.uniform(0.2, 0.7) * dark[..., None]
 
 
+def _hide(rng: np.random.Generator, image: np.ndarray, rgb: np.ndarray, cover: np.ndarray) -> None:
+    """Gives things behind a person to be pasted into ``image`` (S, S, 3) the colours that the person has there."""
+    size = len(image)
+    reach = max(1.0, (cover > 0.5).any(1).sum() * rng.uniform(0.05, 0.3))
+    near = cv2.GaussianBlur(cover, (0, 0), reach)
+    colours = cv2.GaussianBlur(rgb * cover[..., None], (0, 0), reach) / (near[..., None] + 1e-3)
+    things = np.max([_shape(rng, size, largest=1.2) for _ in range(int(rng.integers(1, 5)))], axis=0)
+    share = things * np.minimum(near * 20, 1) * np.float32(rng.uniform(0.5, 1.0))
+    image += (colours * np.float32(np.exp(rng.normal(0, 0.1))) - image) * share[..., None]
+
+
 def _sharpened(rng: np.random.Generator, picture: np.ndarray) -> np.ndarray:
     """Enlarged environment maps are soft; fine grain and unsharp masking keep softness from meaning background."""
     if rng.random() < 0.5:
@@ -550,7 +564,8 @@ def _photo_effects(rng: np.random.Generator, image: np.ndarray) -> np.ndarray:
     elif pick < 0.6:
         picture = picture + (picture - cv2.GaussianBlur(picture, (0, 0), 1.2)) * rng.uniform(0.2, 1.2)
     if rng.random() < 0.5:
-        picture = picture + rng.standard_normal(picture.shape, np.float32) * np.float32(rng.uniform(0.005, 0.06))
+        strongest = 0.06 if rng.random() < 0.8 else 0.2
+        picture = picture + rng.standard_normal(picture.shape, np.float32) * np.float32(rng.uniform(0.005, strongest))
     result = np.round(picture * 255).clip(0, 255).astype(np.uint8)
     if rng.random() < 0.6:
         _, data = cv2.imencode(".jpg", result, [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(25, 96))])

@@ -345,17 +345,18 @@ def check_photo(reconstructor: Reconstructor, request: Request, contact: Path) -
     return check
 
 
-def evaluate_photos(args: argparse.Namespace) -> bool:
-    """Whether every photo passed."""
-    reconstructor = Reconstructor(args.weights, args.detector, args.device, args.threads)
-    paths = sorted(p for p in args.photos.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+def check_photos(reconstructor: Reconstructor, requests: list[Request], out: Path) -> list[PhotoCheck]:
+    """Checks each photo, tells of it, and leaves contact sheets and numbers in ``out``."""
     checks = []
-    for path in paths:
-        request = Request(
-            str(path), resolution=args.resolution, weights=args.weights, detector=args.detector, device=args.device
-        )
-        checks.append(check_photo(reconstructor, request, args.out / "contact" / "photos"))
+    for request in requests:
+        checks.append(check_photo(reconstructor, request, out / "contact" / "photos"))
         print(checks[-1], flush=True)
+    _write_json(out / "photos.json", {"photos": [asdict(check) for check in checks]})
+    return checks
+
+
+def photo_table(checks: list[PhotoCheck]) -> str:
+    """How many passed, and a row for each, as Markdown."""
     passed = sum(c.passed for c in checks)
     ious = [c.outline_iou for c in checks]
     head = (
@@ -366,11 +367,19 @@ def evaluate_photos(args: argparse.Namespace) -> bool:
         [c.photo, "yes" if c.closed else "no", str(c.components), f"{c.outline_iou:.3f}", f"{c.seconds:.0f}", c.error]
         for c in checks
     ]
-    table = markdown_table(["photo", "closed", "components", "outline IoU", "seconds", "error"], rows)
-    write_section(args.docs, "real photos", f"{head}\n\n{table}")
-    _write_json(args.out / "photos.json", {"photos": [asdict(c) for c in checks]})
-    print(f"{head}\n{table}")
-    return passed == len(checks)
+    return f"{head}\n\n" + markdown_table(["photo", "closed", "components", "outline IoU", "seconds", "error"], rows)
+
+
+def evaluate_photos(args: argparse.Namespace) -> bool:
+    """Whether every photo passed."""
+    chosen = {"weights": args.weights, "detector": args.detector, "device": args.device}
+    paths = sorted(p for p in args.photos.iterdir() if p.suffix.lower() in PHOTO_SUFFIXES)
+    requests = [Request(str(path), resolution=args.resolution, **chosen) for path in paths]
+    checks = check_photos(Reconstructor(args.weights, args.detector, args.device, args.threads), requests, args.out)
+    table = photo_table(checks)
+    write_section(args.docs, "real photos", table)
+    print(table)
+    return all(check.passed for check in checks)
 
 
 def main() -> int:

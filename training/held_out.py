@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
-from training.cache import Placed, load_sample, make_sample, place, pose_subject, standing
+from training.cache import SIZE, Placed, load_sample, make_sample, place, pose_subject, standing
 from training.dataset import LEAST_SHADING, photo_effects, random_background, random_light
 from training.light import Environment, Light, lit_pixels, load_environments, shade
 from training.metrics import Mesh, outer_mesh
@@ -133,10 +133,10 @@ def make_truth(case: Case, assets: Path, unbent: float = 0.0, **crop: Any) -> Tr
     )
 
 
-def render(placed: Placed, seed: int) -> dict[str, np.ndarray]:
-    """The sample's pictures, exactly as the training cache holds them."""
+def render(placed: Placed, seed: int, size: int = SIZE) -> dict[str, np.ndarray]:
+    """The sample's pictures of ``size`` pixels, exactly as the training cache holds them."""
     file = BytesIO()
-    np.savez(file, **make_sample(placed, np.random.default_rng(seed)))
+    np.savez(file, **make_sample(placed, np.random.default_rng(seed), size))
     file.seek(0)
     return load_sample(file)
 

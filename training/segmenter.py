@@ -28,13 +28,13 @@ from training.optimiser import Optimiser
 from training.timed_run import TimedRun, parse_arguments
 from training.train import best_precision
 
-SCENE_SIZE = 256  # side of the scenes as they are made, pixels
-SIZES = (128, 160, 192)  # sides at which the network sees the square, drawn anew for each batch
+SCENE_SIZE = 320  # side of the scenes as they are made, pixels
+SIZES = (128, 160, 192, 224)  # sides at which the network sees the square, drawn anew for each batch
 LARGEST = max(SIZES)
 BATCH = 16
 LEARNING_RATE = 6e-4
 EMA_DECAY = 0.998
-LEAST_PERSON = 72  # pixels of the longer side of a person's box: smaller ones are blurred beyond use
+LEAST_PERSON = 90  # pixels of the longer side of a person's box: smaller ones are blurred beyond use
 THIN = 0.03  # of the person's longer side: half the width of things before the person that count as person
 HELD_OUT_CROPS = 64
 

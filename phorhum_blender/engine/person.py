@@ -38,6 +38,7 @@ DUPLICATE = 0.7  # two masks are one person when this part of the smaller one li
 FIRST_LOOKS = (0.78, 1.0)  # sizes at which the detector sees the whole photo, of its own
 ALL_LOOKS = len(FIRST_LOOKS) + LOOKS  # of the detector and the segmenter
 IN_BOX = 0.4  # IoU with a given box that the box of what is seen there must have to be the person
+SLOPPY = 0.125  # of a given box's longer side: how much farther than the box the person may reach
 SAME_PERSON = 0.2  # and with the detector's; less is somebody else, or next to nothing
 BAND = 0.02  # half width of the strip in which the edge may move / side of the square
 SURE, SURE_NOT = 0.9, 0.05  # chances from which a pixel is the person, whatever its colour, and up to which it is not
@@ -118,24 +119,23 @@ def person_from_alpha(photo: Photo) -> Person:
 
 
 def person_from_box(photo: Photo, box: Box, tell: Tell = _in_silence) -> Person:
-    """The person in ``box`` (x0 y0 x1 y1, photo pixels), which is kept as it is but for what lies outside the photo.
+    """The person in ``box`` (x0 y0 x1 y1, photo pixels), with the box of what is seen of it.
 
-    The mask is the photo's alpha if that is used, else the segmenter's if it sees a person there, else what differs
-    from the surroundings of the box. Raises :class:`UserError` for a box outside the photo or too small.
+    The mask is the photo's alpha in the box if there is one. Else it is the segmenter's, which may reach beyond a box
+    that is not quite right by :data:`SLOPPY` of its longer side. Where the segmenter sees nobody, it is what differs
+    from the surroundings of the box, which then stays as it is. Raises :class:`UserError` for a box outside the photo
+    or too small.
     """
     box = _checked_box(photo, box)
-    inside = np.zeros((photo.height, photo.width), np.float32)
-    inside[_slices(box)] = 1.0
     if photo.alpha is not None:
-        mask = inside * (photo.alpha.astype(np.float32) / 255.0)
-        if mask.sum() >= MIN_BOX_WIDTH * MIN_BOX_HEIGHT:
-            return Person(box, mask, 1.0)
-    square = Square.around(box)
-    chance = _segmenter().chance(photo.rgb, box, DRAWING, _counted(tell))
-    seen = chance >= 0.5
-    if not seen.any() or box_iou(square.outside(bounds(seen), len(seen)), box) < IN_BOX:
+        mask = _only_in(box, photo.alpha.astype(np.float32) / 255.0)
+        if (mask >= 0.5).sum() >= MIN_BOX_WIDTH * MIN_BOX_HEIGHT:
+            return Person(bounds(mask >= 0.5), mask, 1.0)
+    mask = _only_in(_grown(photo, box, SLOPPY), _segmented(photo, box, [], tell))
+    seen = mask >= 0.5
+    if not seen.any() or box_iou(bounds(seen), box) < IN_BOX:
         return Person(box, _mask_without_detection(photo, box), 0.0)
-    return Person(box, drawn(photo, square, chance) * inside, float(chance[seen].mean()))
+    return Person(bounds(seen), mask, float(mask[seen].mean()))
 
 
 def _no_such_person(index: int, found: int) -> NoPersonError:
@@ -183,6 +183,19 @@ def _checked_box(photo: Photo, box: Box) -> Box:
     return x0, y0, x1, y1
 
 
+def _grown(photo: Photo, box: Box, part: float) -> Box:
+    """``box`` with ``part`` of its longer side more all around, as far as the photo goes."""
+    more = part * max(box[2] - box[0], box[3] - box[1])
+    return clipped((box[0] - more, box[1] - more, box[2] + more, box[3] + more), photo.rgb.shape)
+
+
+def _only_in(box: Box, mask: np.ndarray) -> np.ndarray:
+    """``mask`` (H, W) float32, zero outside ``box``."""
+    result = np.zeros_like(mask)
+    result[_slices(box)] = mask[_slices(box)]
+    return result
+
+
 def _slices(box: Box) -> tuple[slice, slice]:
     return slice(math.floor(box[1]), math.ceil(box[3])), slice(math.floor(box[0]), math.ceil(box[2]))
 
@@ -193,16 +206,22 @@ def _slices(box: Box) -> tuple[slice, slice]:
 def cut_out(photo: Photo, persons: list[Person], index: int, tell: Tell = _in_silence) -> Person:
     """The person as the segmenter draws it, in the box that the segmenter finds; as the detector does where it sees
     nobody there. The other persons stay out."""
-    person, segmenter, look = persons[index], _segmenter(), _counted(tell)
-    box = segmenter.find_box(photo.rgb, person.box, look)
-    square = Square.around(box)
-    chance = segmenter.chance(photo.rgb, box, DRAWING, look)
-    for rival in persons[:index] + persons[index + 1 :]:
-        chance[fit(square.cut(rival.mask, fill=0), chance.shape) > np.maximum(chance, 0.5)] = 0.0
-    mask = drawn(photo, square, chance)
+    person = persons[index]
+    mask = _segmented(photo, person.box, persons[:index] + persons[index + 1 :], tell)
     if mask.max() < 0.5 or box_iou(bounds(mask >= 0.5), person.box) < SAME_PERSON:
         return person
     return Person(bounds(mask >= 0.5), mask, person.score)
+
+
+def _segmented(photo: Photo, box: Box, rivals: list[Person], tell: Tell) -> np.ndarray:
+    """(H, W) float32: the mask of the person in a rough ``box`` as the segmenter sees it, without ``rivals``."""
+    segmenter, look = _segmenter(), _counted(tell)
+    box = segmenter.find_box(photo.rgb, box, look)
+    square = Square.around(box)
+    chance = segmenter.chance(photo.rgb, box, DRAWING, look)
+    for rival in rivals:
+        chance[fit(square.cut(rival.mask, fill=0), chance.shape) > np.maximum(chance, 0.5)] = 0.0
+    return drawn(photo, square, chance)
 
 
 def drawn(photo: Photo, square: Square, chance: np.ndarray) -> np.ndarray:
@@ -260,8 +279,7 @@ def _mask_without_detection(photo: Photo, box: Box) -> np.ndarray:
 
     The middle of the box is taken for the person and what lies around the box, or the edge of the photo, for not.
     """
-    margin = 0.15 * max(box[2] - box[0], box[3] - box[1])
-    region = _slices(clipped((box[0] - margin, box[1] - margin, box[2] + margin, box[3] + margin), photo.rgb.shape))
+    region = _slices(_grown(photo, box, 0.15))
     image = photo.rgb[region]
     scale = min(1.0, WORKING_SIDE / max(image.shape[:2]))
     size = max(8, round(image.shape[1] * scale)), max(8, round(image.shape[0] * scale))

@@ -59,7 +59,7 @@ def test_a_cut_out_is_a_mask_too(photo, painted, tmp_path):
 def test_a_box_takes_its_part_of_the_mask(photo, painted, tmp_path):
     path = write(painted, tmp_path / "mask.png")
     person = select_person(with_mask(photo, path), Request("made up", mask=path, box=(30, 40, 90, 100)))
-    assert person.box == (30, 40, 90, 100)
+    assert person.box == (40, 50, 80, 100)
     np.testing.assert_allclose(person.mask[:100], painted[:100] / 255, atol=1 / 255)
     assert not person.mask[100:].any()
 

@@ -232,15 +232,33 @@ def test_box_and_alpha_together(use_detector):
     both = ellipse(LARGE) | ellipse(SMALL)
     photo = photo_of(alpha=(both * 255).astype(np.uint8))
     chosen = select_person(photo, Request(photo="", box=(250, 80, 340, 260), whole_frame=True))
-    assert chosen.box == (250, 80, 340, 260)
+    assert chosen.box == pytest.approx(SMALL, abs=1)
     assert np.array_equal(chosen.mask > 0.5, ellipse(SMALL))
 
 
-def test_box_with_a_person(use_detector):
+@pytest.mark.parametrize("left, up", [(0.0, 0.0), (0.1, 0.0), (-0.1, 0.0), (0.0, 0.1), (0.0, -0.1)])
+def test_a_box_may_be_a_little_off(use_detector, left, up):
     use_detector(None)  # is not asked
-    chosen = select_person(TWO, Request(photo="", box=(250.0, 95.0, 335.0, 255.0)))
-    assert chosen.box == (250.0, 95.0, 335.0, 255.0)
+    x0, y0, x1, y1 = SMALL
+    x, y = left * (x1 - x0), up * (y1 - y0)
+    chosen = select_person(TWO, Request(photo="", box=(x0 - x, y0 - y, x1 - x, y1 - y)))
+    assert chosen.box == pytest.approx(SMALL, abs=2)
     assert iou(chosen.mask > 0.5, ellipse(SMALL)) > 0.95
+
+
+def test_a_box_ends_the_person_all_the_same(use_detector):
+    use_detector(None)
+    x0, y0, x1, y1 = SMALL
+    half = (x0, y0, x1, (y0 + y1) / 2)
+    chosen = select_person(TWO, Request(photo="", box=half))
+    assert chosen.box[:3] == pytest.approx(half[:3], abs=2) and half[3] < chosen.box[3] < half[3] + 15
+    assert not chosen.mask[int(half[3]) + 15 :].any()
+
+
+def test_a_faint_alpha_is_no_person(use_detector):
+    use_detector(None)
+    photo = photo_of((ellipse(SMALL), BLUE), alpha=np.full((HEIGHT, WIDTH), 100, np.uint8))
+    assert iou(person_from_box(photo, SMALL).mask > 0.5, ellipse(SMALL)) > 0.95
 
 
 def test_box_with_what_the_segmenter_does_not_know(use_detector):

@@ -15,7 +15,15 @@ from phorhum_blender.engine.detector import Detector
 from phorhum_blender.engine.segmenter import box_iou
 from training import detector as detector_module
 from training.detector import Trainer, evaluate, export, make_batch, train
-from training.detector_scenes import HELD_OUT_EVERY, Scene, SceneMaker, SceneStream, _renumbered, cutout_paths
+from training.detector_scenes import (
+    HELD_OUT_EVERY,
+    Scene,
+    SceneMaker,
+    SceneStream,
+    _hide,
+    _renumbered,
+    cutout_paths,
+)
 
 
 @pytest.fixture
@@ -63,6 +71,25 @@ def test_hardly_visible_persons_are_no_labels():
     instances[0:3, 40:50] = 3  # too thin
     result, kept = _renumbered(instances, [2000.0, 100.0, 30.0])
     assert kept == [1] and result.max() == 1 and np.array_equal(result == 1, instances == 2)
+
+
+def test_things_behind_a_person_take_its_colours_where_it_is_near():
+    """Blue above, red below, before grey: whatever changes moves from grey towards the nearer of both."""
+    cover = np.zeros((96, 96), np.float32)
+    cover[30:70, 40:56] = 1
+    colours = np.empty((96, 96, 3), np.float32)
+    colours[:50], colours[50:] = (20, 20, 220), (220, 20, 20)
+    changed = np.zeros((96, 96), bool)
+    for seed in range(20):
+        image = np.full((96, 96, 3), 128, np.float32)
+        _hide(np.random.default_rng(seed), image, colours, cover)
+        change = image - 128
+        here = np.abs(change).max(2) > 20
+        assert here.mean() < 0.9
+        assert (change[:30][here[:30]][:, 2] > change[:30][here[:30]][:, 0]).all()
+        assert (change[70:][here[70:]][:, 0] > change[70:][here[70:]][:, 2]).all()
+        changed |= here
+    assert changed[10:30].any() and changed[70:90].any()
 
 
 def test_replayed_scenes_keep_their_labels(maker: SceneMaker):
