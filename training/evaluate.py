@@ -69,8 +69,9 @@ COLOUR = {
     "plain_ssim_back": ("without photo detail", 3),
     "shaded_psnr": ("shaded PSNR", 1),
     "key_light_degrees": ("key light, median degrees", 0),
+    "brightest_degrees": ("from where it is brightest, median degrees", 0),
 }
-MEDIANS = {"key_light_degrees"}
+MEDIANS = {"key_light_degrees", "brightest_degrees"}
 
 
 @dataclass(frozen=True)
@@ -144,8 +145,9 @@ def measure(predicted: Prediction, truth: Truth) -> dict[str, float]:
     if predicted.albedo is not None and predicted.shaded is not None:
         scores |= _colour_scores(predicted, truth, front, back)
     if predicted.key_light is not None:
-        true_key = fit_light_rig(truth.shading).key.direction
-        scores["key_light_degrees"] = metrics.angle_degrees(np.array(predicted.key_light), np.array(true_key))
+        key, true_key = np.array(predicted.key_light), np.array(fit_light_rig(truth.shading).key.direction)
+        scores["key_light_degrees"] = metrics.angle_degrees(key, true_key)
+        scores["brightest_degrees"] = metrics.angle_degrees(key, truth.light.brightest())
     return scores
 
 

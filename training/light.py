@@ -21,6 +21,7 @@ ENVIRONMENT_SIZE = (384, 768)  # rows, columns of the kept maps
 ENVIRONMENT_SUFFIXES = (".hdr", ".exr")
 MAP_LAMPS = (32, 64)  # rows, columns of the lamps that an environment map becomes
 DISC_LAMPS, SKY_LAMPS = 32, 256  # lamps that make up a drawn lamp and an even sky
+WIDE = 40.0  # degrees: how far from its middle the brightest place of a light reaches
 SHADED_AT_ONCE = 1024  # pixels: their products stay in the processor's cache
 
 
@@ -52,6 +53,13 @@ class Light:
         """Shading (N, 3) of surfaces with unit ``normals`` (N, 3) that nothing shadows: an even sky of radiance 1 gives
         1."""
         return np.maximum(normals.astype(np.float32) @ self.direction.T, 0) @ self.colour
+
+    def brightest(self) -> np.ndarray:
+        """Unit vector (3,) around which most of the light comes from, within :data:`WIDE` degrees, the middle counted
+        most."""
+        places = sphere_directions(1000)
+        nearness = np.maximum(places @ self.direction.T - np.cos(np.radians(WIDE)), 0)
+        return places[np.argmax(nearness @ self.colour.mean(1))]
 
     def vectors(self, axes: np.ndarray) -> np.ndarray:
         """The light gathered about the unit vectors ``axes`` (D, 3): (3 colours, 3, D), each the sum of colour times

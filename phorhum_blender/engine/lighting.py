@@ -7,6 +7,7 @@ camera), linear colours.
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
@@ -20,6 +21,8 @@ SAMPLES = 1024  # directions at which the shading is asked
 CANDIDATES = 162  # light directions of the first, exhaustive search: about 16 degrees apart
 HIDDEN_WEIGHT = 0.2  # of a normal that the camera does not see, where one that faces it counts 1 + HIDDEN_WEIGHT
 LEAST_ANGLE = 45.0  # degrees between key and fill: two closer lights are one to the eye, and the split is arbitrary
+KEY_FREEDOM = 10.0  # degrees: how far the key may be from the one lamp that comes closest by itself
+NEXT_TO_NOTHING = 0.1  # of what the bound key leaves: two free lamps that leave less are what is there
 FINEST_ANGLE = 0.1  # degrees: where the refinement of a direction ends
 LUMINANCE = np.array([0.2126, 0.7152, 0.0722])  # of linear Rec. 709 colours
 TOWARDS_CAMERA = (0.0, 0.0, 1.0)
@@ -78,59 +81,97 @@ def _fit_sh(normals: np.ndarray, values: np.ndarray, weights: np.ndarray) -> np.
     return np.linalg.lstsq(sh_basis(normals) * root, values * root, rcond=None)[0]
 
 
+@dataclass(frozen=True)
+class _Lamps:
+    """``directions``: (K, 3) unit vectors. ``colours``: (1 + K, 3), ambient light first. ``gain``: by how much these
+    lower the weighted sum of squares that a black rig leaves."""
+
+    directions: np.ndarray
+    colours: np.ndarray
+    gain: float
+
+
+class _Fit:
+    """Finds the lamps that come closest to shading ``values`` (N, 3) at ``normals`` (N, 3), counted by ``weights``."""
+
+    def __init__(self, normals: np.ndarray, values: np.ndarray, weights: np.ndarray):
+        self.normals, self.values, self.weights = normals, values, weights
+        self.energy = float((weights[:, None] * values**2).sum())
+
+    def best(self, choices: np.ndarray) -> _Lamps:
+        """The best of ``choices`` (P, K, 3) of lamp directions. Of two lamps the first is at least as bright, and they
+        are LEAST_ANGLE apart."""
+        if choices.shape[1] == 2:
+            choices = choices[(choices[:, 0] * choices[:, 1]).sum(axis=1) <= np.cos(np.radians(LEAST_ANGLE))]
+        directions, index = np.unique(choices.reshape(-1, 3), axis=0, return_inverse=True)
+        columns = np.concatenate([np.ones((len(self.normals), 1)), _lobes(self.normals, directions)], axis=1)
+        gram = columns.T @ (columns * self.weights[:, None])
+        moments = columns.T @ (self.values * self.weights[:, None])
+        used = np.concatenate([np.zeros((len(choices), 1), int), 1 + index.reshape(choices.shape[:2])], axis=1)
+        colours, gain = _nonnegative_least_squares(gram[used[:, :, None], used[:, None, :]], moments[used])
+        brightness = colours[:, 1:] @ LUMINANCE
+        best = int(np.argmax(np.where(brightness[:, 0] >= brightness[:, -1], gain, -1.0)))
+        return _Lamps(choices[best], colours[best], float(gain[best]))
+
+    def refined(self, lamps: _Lamps, first_stays_near: np.ndarray | None = None) -> _Lamps:
+        """``lamps`` turned until no turn brings more; the first within KEY_FREEDOM of a direction (3,), if given."""
+        least_gain = 1e-9 * self.energy  # above rounding, below what 0.1 degrees bring
+        angle = 8.0
+        while angle >= FINEST_ANGLE:
+            moves = [_around(direction, angle) for direction in lamps.directions]
+            if first_stays_near is not None:
+                moves[0] = moves[0][moves[0] @ first_stays_near >= np.cos(np.radians(KEY_FREEDOM))]
+            better = self.best(_combined(*moves))
+            if better.gain > lamps.gain + least_gain:
+                lamps = better
+            else:
+                angle /= 2
+        return lamps
+
+    def rest(self, lamps: _Lamps) -> float:
+        """Weighted sum of squares that ``lamps`` leave."""
+        return self.energy - lamps.gain
+
+
 def _fit_lights(
     normals: np.ndarray, values: np.ndarray, weights: np.ndarray
 ) -> tuple[DirectionalLight, DirectionalLight, tuple[float, float, float]]:
-    """Key, fill and ambient light: every pair of coarse directions is tried, then the best one refined."""
-    candidates = fibonacci_sphere(CANDIDATES)
-    first, second = np.triu_indices(CANDIDATES, 1)
-    pairs = np.stack([candidates[first], candidates[second]], axis=1)
-    pair, colours, gain = _best_pair(pairs, normals, values, weights)
-    least_gain = 1e-9 * (weights[:, None] * values**2).sum()  # above rounding, below what 0.1 degrees bring
-    angle = 8.0
-    while angle >= FINEST_ANGLE:
-        moves = [_around(direction, angle) for direction in pair]
-        pairs = np.stack([np.repeat(moves[0], len(moves[1]), axis=0), np.tile(moves[1], (len(moves[0]), 1))], axis=1)
-        better, better_colours, better_gain = _best_pair(pairs, normals, values, weights)
-        if better_gain > gain + least_gain:
-            pair, colours, gain = better, better_colours, better_gain
-        else:
-            angle /= 2
-    lights = [
+    """Key, fill and ambient light.
+
+    Two lamps of nearly equal brightness often come closest to a soft shading, and which of them is the key is chance.
+    So the key stays near the one lamp that comes closest by itself, unless two free lamps leave next to nothing.
+    """
+    fit, everywhere = _Fit(normals, values, weights), fibonacci_sphere(CANDIDATES)
+    one = fit.refined(fit.best(everywhere[:, None]))
+    middle = one.directions[0]
+    bound = fit.refined(fit.best(_combined(_around(middle, KEY_FREEDOM / 2), everywhere)), middle)
+    free = fit.refined(fit.best(_combined(everywhere, everywhere)))
+    lamps = free if fit.rest(free) < NEXT_TO_NOTHING * fit.rest(bound) else bound
+    key, fill = (
         DirectionalLight(_tuple(direction) if colour.any() else TOWARDS_CAMERA, _tuple(colour))
-        for direction, colour in zip(pair, colours[1:], strict=True)
-    ]
-    fill, key = sorted(lights, key=lambda light: float(LUMINANCE @ light.colour))
-    return key, fill, _tuple(colours[0])
+        for direction, colour in zip(lamps.directions, lamps.colours[1:], strict=True)
+    )
+    return key, fill, _tuple(lamps.colours[0])
 
 
-def _best_pair(
-    pairs: np.ndarray, normals: np.ndarray, values: np.ndarray, weights: np.ndarray
-) -> tuple[np.ndarray, np.ndarray, float]:
-    """Of ``pairs`` (P, 2, 3) of light directions the one that fits best, its colours (3, 3: ambient and the two) and
-    by how much they lower the weighted sum of squares. Pairs closer than LEAST_ANGLE are left out."""
-    pairs = pairs[(pairs[:, 0] * pairs[:, 1]).sum(axis=1) <= np.cos(np.radians(LEAST_ANGLE))]
-    directions, index = np.unique(pairs.reshape(-1, 3), axis=0, return_inverse=True)
-    columns = np.concatenate([np.ones((len(normals), 1)), _lobes(normals, directions)], axis=1)
-    gram = columns.T @ (columns * weights[:, None])
-    moments = columns.T @ (values * weights[:, None])
-    used = np.concatenate([np.zeros((len(pairs), 1), int), 1 + index.reshape(-1, 2)], axis=1)
-    colours, gain = _nonnegative_least_squares(gram[used[:, :, None], used[:, None, :]], moments[used])
-    best = int(np.argmax(gain))
-    return pairs[best], colours[best], float(gain[best])
+def _combined(*directions: np.ndarray) -> np.ndarray:
+    """Every choice of one of each of ``directions`` (A, 3), (B, 3), ...: (A * B * ..., K, 3)."""
+    chosen = np.meshgrid(*(np.arange(len(some)) for some in directions), indexing="ij")
+    return np.stack([some[index.ravel()] for some, index in zip(directions, chosen, strict=True)], axis=1)
 
 
 def _nonnegative_least_squares(gram: np.ndarray, moments: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Least squares of three unknowns >= 0, for P problems of C colour channels each, exactly: every set of unknowns
+    """Least squares of a few unknowns >= 0, for P problems of C colour channels each, exactly: every set of unknowns
     that may differ from zero is solved and the best feasible one taken.
 
-    ``gram`` (P, 3, 3) and ``moments`` (P, 3, C) are those of the normal equations. Returns the solutions (P, 3, C) and
+    ``gram`` (P, U, U) and ``moments`` (P, U, C) are those of the normal equations. Returns the solutions (P, U, C) and
     by how much they lower the sum of squares (P,).
     """
+    unknowns = gram.shape[1]
     solution = np.zeros_like(moments)
     gain = np.zeros((len(moments), moments.shape[2]))
-    for size in (1, 2, 3):
-        for free in combinations(range(3), size):
+    for size in range(1, unknowns + 1):
+        for free in combinations(range(unknowns), size):
             rows = list(free)
             part = np.linalg.solve(gram[:, rows][:, :, rows], moments[:, rows])
             part_gain = (part * moments[:, rows]).sum(axis=1)

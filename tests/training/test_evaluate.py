@@ -65,6 +65,7 @@ def test_the_truth_itself_scores_perfectly(truth):
         assert scores[name] == pytest.approx(1, abs=2e-3)
     assert scores["albedo_psnr_front"] > 60 and scores["albedo_psnr_back"] > 60 and scores["shaded_psnr"] > 60
     assert scores["key_light_degrees"] < 10  # the true light is known to nine harmonics only
+    assert scores["brightest_degrees"] < 4  # places are 7 degrees apart
     assert set(scores) == set(evaluate.GEOMETRY) | set(evaluate.COLOUR)
 
 

@@ -142,6 +142,14 @@ def test_mirroring_twice_changes_nothing(samples):
         np.testing.assert_array_equal(twice[key], sample[key])
 
 
+def test_a_light_is_brightest_where_its_lamps_stand_close():
+    lamps = (
+        disc_lamp(np.array([1.0, 0.2, 0.3]), 0.3) + disc_lamp(np.array([-1.0, 0.5, 0.5]), 0.3).times(0.7) + even_sky()
+    )
+    middle = np.array([1.0, 0.2, 0.3])
+    assert lamps.brightest() @ middle / np.linalg.norm(middle) > np.cos(np.radians(8))
+
+
 def test_a_mirrored_sample_is_lit_from_the_other_side(samples):
     sample = first(samples)
     right = disc_lamp(np.array([1.0, 0.2, 0.5]), 30.0)
