@@ -9,6 +9,7 @@ people need the package anny; the real ones are not kept with the code.
 from __future__ import annotations
 
 import argparse
+import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -76,17 +77,16 @@ def in_the_dark(photo: Photo, rng: np.random.Generator) -> Picture:
     return grainy(exposed(plain(photo.rgb), 0.06), 0.03, rng)
 
 
-def drawn(assets: Path, seed: int, garments: dict[str, Paint], yaw: float, stands: bool) -> Picture:
-    """A made-up woman in ``garments`` in a held-out pose before an environment map."""
+def drawn(assets: Path, seed: int, garments: dict[str, Paint], yaw: float) -> Picture:
+    """A made-up woman in ``garments`` who moves, in a held-out pose; the ``seed`` says who, where, in what light."""
     rng = np.random.default_rng(seed)
-    choice = replace(sample_choice(rng, frozenset()), sex="f")
-    while choice.shape.years < 18 or choice.shape.male > 0.5:
-        choice = sample_choice(rng, frozenset())
+    drawn_choices = (sample_choice(rng, frozenset()) for _ in itertools.count())
+    choice = next(choice for choice in drawn_choices if choice.sex == "f" and choice.shape.years >= 18)
     choice = replace(choice, garments=tuple(garments), paints=tuple((paint, paint) for paint in garments.values()))
     poses = load_poses(assets, held_out=True)
-    possible = np.flatnonzero(standing(poses) == stands)
+    moving = np.flatnonzero(~standing(poses))
     subject = build_person(choice, assets)
-    placed = place(subject, *pose_subject(subject, poses[rng.choice(possible)]), yaw, 3.0, padding=ROOM)
+    placed = place(subject, *pose_subject(subject, poses[rng.choice(moving)]), yaw, 3.0, padding=ROOM)
     sample = render(placed, seed, SIDE)
     image, *_ = light_picture(sample, sample["albedo"].astype(np.float32) / 255, load_environments(assets), seed)
     return image[:3].transpose(1, 2, 0).astype(np.float64)
@@ -120,8 +120,8 @@ def harsh_photos(photos: Path, assets: Path) -> Iterator[tuple[str, Picture]]:
         "A05 in strong grain": lambda: in_grain(photo("A05"), rng),
         "A01 tilted by 22 degrees": lambda: tilted(photo("A01"), 22),
         "A04 in a striped shirt": lambda: striped(photo("A04")),
-        "drawn woman in a wide skirt and stripes": lambda: drawn(assets, 1, shoes | skirt | top, 15, False),
-        "drawn woman in a loose coat": lambda: drawn(assets, 2, shoes | jeans | top | coat, -25, False),
+        "drawn woman in a wide skirt and stripes": lambda: drawn(assets, 13, shoes | skirt | top, 15),
+        "drawn woman in a loose coat": lambda: drawn(assets, 6, shoes | jeans | top | coat, -25),
     }
     for name, make in made.items():
         yield name, make()
