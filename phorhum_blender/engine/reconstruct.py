@@ -25,13 +25,14 @@ from .camera import (
     view_code,
 )
 from .contracts import HEIGHTS, RESOLUTIONS, People, PhotoCamera, Request, Result, pitch_rotation
+from .core import Core
 from .detail import add_photo_detail
 from .errors import UserError
 from .lighting import fit_light_rig
 from .mask import with_mask
 from .memory import check_memory, check_square
 from .model import Encoding, PhorhumModel, PreparedField
-from .model.feature_extractor import DENSE_CHANNELS, dense_maps
+from .model.feature_extractor import dense_maps
 from .model.first_light import srgb_to_linear
 from .people import picture_chosen, picture_people
 from .person import NoPersonError, Person, candidates, select_person
@@ -54,11 +55,6 @@ STAGES = {
 }
 NORMAL_STEP = 0.006  # crop units: gradients are taken over about a centimetre
 DEPTH_MARGIN = 0.2  # crop units that the evaluation box reaches beyond the predicted depths
-CORE_SHARE = 0.5  # of the depth between the two depth maps
-CORE_LEAST = 0.012  # crop units, half the least depth of the core
-CORE_STEEPNESS = 0.6
-CORE_BLEND = 0.02  # crop units over which core and field run into each other
-CORE_EDGE = 0.01  # crop units a logit of the mask: how fast the core ends at the outline
 DISTANCES = (1.8, 20.0)  # crop units: cameras nearer or farther are taken for wrong EXIF
 CHUNK = 8192  # points a call of f: small enough for the caches, and for a quick answer to Cancel
 PIXELS_PER_CELL = 2  # of the picture that photo detail is taken from: more than vertices a cell apart can hold
@@ -77,6 +73,7 @@ class Encoded:
     pitch: float | None  # radians by which it looked down; None: not known
     silhouette: Silhouette
     field: PreparedField
+    core: Core
 
 
 @dataclass
@@ -271,7 +268,8 @@ class Reconstructor:
         told = view_code(distance if distance_known else None, pitch)
         encoding = self.model.encode(tensor, tensor.new_tensor([told]))
         silhouette = Silhouette(image[..., 3], distance)
-        return Encoded(encoding, square, distance, pitch, silhouette, self.model.field(encoding, distance))
+        field, core = self.model.field(encoding, distance), Core(encoding, distance)
+        return Encoded(encoding, square, distance, pitch, silhouette, field, core)
 
     def bounds(self, encoded: Encoded) -> np.ndarray:
         """(2, 3) corners of the box that holds the person, crop units."""
@@ -292,14 +290,10 @@ class Reconstructor:
         at = torch.from_numpy(points)
         distance = encoded.silhouette.bound(at)
         near = torch.nonzero(distance < WELL_OUTSIDE).squeeze(1)
-        solid = self._solid(encoded, at[near].to(self.device)).cpu()
-        distance[near] = torch.maximum(solid, distance[near])
+        there = at[near].to(self.device)
+        solid = encoded.core.united(encoded.field.distances(there), there)
+        distance[near] = torch.maximum(solid.cpu(), distance[near])
         return distance.numpy()
-
-    def _solid(self, encoded: Encoded, points: torch.Tensor) -> torch.Tensor:
-        """The union of f and the body's core: signed distance (N,) of ``points`` (N, 3)."""
-        core = core_distance(encoded.encoding, points, encoded.distance)
-        return smooth_minimum(encoded.field.distances(points), core, CORE_BLEND)
 
     def albedo(self, encoded: Encoded, points: np.ndarray, tell: Callable[[float], None]) -> np.ndarray:
         """Linear albedo (N, 3) float32 at ``points`` (N, 3)."""
@@ -337,29 +331,6 @@ class Reconstructor:
         """Linear shading (N, 3) float32 of unit ``normals`` (N, 3)."""
         at = torch.from_numpy(normals.astype(np.float32)).to(self.device)
         return self.model.shading(encoded.encoding, at).cpu().numpy()
-
-
-def smooth_minimum(a: torch.Tensor, b: torch.Tensor, width: float) -> torch.Tensor:
-    """The minimum with the crease rounded where the two differ by less than ``width``: a union without a seam."""
-    near = (width - (a - b).abs()).clamp(min=0)
-    return torch.minimum(a, b) - near * near / (4 * width)
-
-
-def core_distance(encoding: Encoding, points: torch.Tensor, distance: float) -> torch.Tensor:
-    """Roughly the signed distance (N,) of ``points`` (N, 3) from the body's core, crop units, outside positive.
-
-    The core is the middle part of what lies between the front and back depth maps where G sees the person. It is
-    inside of the body wherever the maps are about right, and keeps thin limbs that f loses.
-    """
-    grid = (project(points, distance) * points.new_tensor([1.0, -1.0]))[None, None]
-    maps = encoding.features[:, :DENSE_CHANNELS]
-    maps = torch.nn.functional.grid_sample(maps, grid, padding_mode="border", align_corners=False)
-    here = dense_maps(maps)
-    front, back, seen = (here[name][0, 0, 0] for name in ("front", "back", "mask"))
-    half = ((front - back) / 2 * CORE_SHARE).clamp(min=CORE_LEAST)
-    away = (points[:, 2] - (front + back) / 2).abs() - half
-    # depth maps are steep at limbs, so a difference in depth is more than the distance
-    return torch.maximum(away * CORE_STEEPNESS, -seen * CORE_EDGE)
 
 
 def crop(photo: Photo, person: Person, square: CropSquare, size: int) -> np.ndarray:

@@ -12,22 +12,17 @@ from phorhum_blender.engine.camera import CropSquare, project
 from phorhum_blender.engine.colour import linear_to_srgb
 from phorhum_blender.engine.contracts import Request
 from phorhum_blender.engine.errors import Cancelled, UserError
-from phorhum_blender.engine.model import Encoding
-from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS
 from phorhum_blender.engine.model.phorhum import DEFAULT_WEIGHTS
 from phorhum_blender.engine.person import Person, select_person
 from phorhum_blender.engine.photo import Photo, load_photo
 from phorhum_blender.engine.reconstruct import (
-    CORE_SHARE,
     STAGES,
     Encoded,
     Reconstructor,
     Silhouette,
-    core_distance,
     crop,
     scene_camera,
     scene_placement,
-    smooth_minimum,
     warnings_about,
 )
 from phorhum_blender.engine.skeleton import JOINT, JOINTS
@@ -326,7 +321,7 @@ def test_the_scene_camera_sees_what_the_crop_camera_saw(pitch):
     rng = np.random.default_rng(0)
     vertices = rng.uniform(-0.8, 0.8, (50, 3)).astype(np.float32)
     square, distance = CropSquare(90.0, 160.0, 220.0), 3.0
-    encoded = Encoded(None, square, distance, None, None, None)
+    encoded = Encoded(None, square, distance, None, None, None, None)
     to_scene = scene_placement(vertices, 1.8, pitch)
     moved, camera = to_scene(vertices), scene_camera(to_scene, encoded, _photo())
     assert moved[:, 1].min() == pytest.approx(0, abs=1e-6) and moved.dtype == np.float32
@@ -354,23 +349,3 @@ def test_a_cut_person_is_warned_about():
     assert warnings_about(_photo(), Person((50.0, 40.0, 150.0, 260.0), mask, 1.0)) == []
     (sentence,) = warnings_about(_photo(), Person((50.0, 40.0, 150.0, 300.0), mask, 1.0))
     assert "bottom" in sentence and "top" not in sentence
-
-
-def test_the_core_lies_in_the_middle_of_the_two_depth_maps():
-    features = torch.zeros(1, DENSE_CHANNELS + 4, 16, 16)
-    features[:, 0] = 5.0  # sure of a person
-    features[:, 1], features[:, 2] = 0.2, -0.1
-    rest = torch.zeros(1, 4), torch.zeros(1, 21, 3), torch.zeros(1, 21, 4, 4), torch.zeros(1, 16, 16, 16)
-    encoding = Encoding(torch.zeros(1, 4, 32, 32), features, *rest)
-    z = torch.tensor([0.05, 0.05 + 0.15 * CORE_SHARE, 0.2, -0.1, 0.6])
-    away = core_distance(encoding, torch.stack([torch.zeros(5), torch.zeros(5), z], 1), 4.0)
-    assert away[0] < 0 and away[1].abs() < 1e-6
-    assert (away[2:] > 0).all()
-    features[:, 0] = -5.0  # nobody there
-    assert (core_distance(encoding, torch.zeros(1, 3), 4.0) > 0).all()
-
-
-def test_the_smooth_minimum_is_the_minimum_away_from_the_crease():
-    a, b = torch.tensor([0.0, 1.0, 0.5]), torch.tensor([1.0, 0.0, 0.5])
-    assert smooth_minimum(a, b, 0.1)[:2].tolist() == [0, 0]
-    assert 0.45 < smooth_minimum(a, b, 0.1)[2] < 0.5

@@ -12,8 +12,8 @@ pytest.importorskip("igl")
 pytest.importorskip("embreex")
 pytest.importorskip("cv2")
 
-from phorhum_blender.engine import reconstruct  # noqa: E402
 from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
+from phorhum_blender.engine.core import Core  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
 from phorhum_blender.engine.model import PreparedField  # noqa: E402
 from phorhum_blender.engine.reconstruct import Reconstructor  # noqa: E402
@@ -100,7 +100,7 @@ def test_the_network_predicts_mesh_colour_and_light(truth, tiny_weights, monkeyp
     """The tiny network is untrained, so its field is replaced by the ball's and its core is nowhere; all else is its
     own."""
     monkeypatch.setattr(PreparedField, "distances", lambda self, points: points.norm(dim=-1) - RADIUS)
-    monkeypatch.setattr(reconstruct, "core_distance", lambda encoding, points, distance: torch.ones(len(points)))
+    monkeypatch.setattr(Core, "distances", lambda self, points: torch.ones(len(points)))
     monkeypatch.setattr(Reconstructor, "bounds", lambda self, encoded: BOX)
     predicted = evaluate.from_network(Reconstructor(str(tiny_weights), threads=1), truth, resolution=48)
     assert predicted.mesh.closed

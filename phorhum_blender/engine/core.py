@@ -1,0 +1,67 @@
+"""The body's core: what lies in the middle of a limb. It is united with f, which loses thin limbs."""
+
+from __future__ import annotations
+
+import torch
+from torch.nn import functional as F
+
+from .camera import project
+from .model import Encoding
+from .model.feature_extractor import dense_maps
+
+LIMB = 0.12  # crop units: a limb's greatest depth
+SHARE = 0.4  # of the depth that is taken for the limb's
+LEAST = 0.012  # crop units, half the least depth of the core
+STEEPNESS = 0.6
+STEEPEST = 5.0  # units of depth a unit sideways: where the front leaps farther, one limb ends before another
+LEAP_END = 0.01  # crop units a unit of steepness: how fast the core ends there
+EDGE = 0.005  # crop units a logit of the mask: how fast the core ends at the outline
+BLEND = 0.02  # crop units over which core and f run into each other
+
+
+class Core:
+    """Roughly the signed distance from the core, crop units, outside positive.
+
+    Where front and back depth map are nearer to each other than a limb is deep, the core lies in the middle; elsewhere
+    half a limb behind the front. Wherever the maps are about right it is inside of the body, and no part of the person
+    that is seen gets lost. What lies farther behind, f alone knows: one leg may stand behind the other, with nothing
+    between them.
+    """
+
+    def __init__(self, encoding: Encoding, distance: float):
+        """``distance`` of the camera, crop units."""
+        maps = dense_maps(encoding.features)
+        front = maps["front"]
+        self._maps = torch.cat([front, front - maps["back"], maps["mask"], steepness(front)], 1)
+        self._distance = distance
+
+    def distances(self, points: torch.Tensor) -> torch.Tensor:
+        """(N,) of ``points`` (N, 3)."""
+        grid = (project(points, self._distance) * points.new_tensor([1.0, -1.0]))[None, None]
+        here = F.grid_sample(self._maps, grid, padding_mode="border", align_corners=False)
+        front, thickness, seen, steep = here[0, :, 0]
+        depth = thickness.clamp(max=LIMB)
+        away = (points[:, 2] - (front - depth / 2)).abs() - (depth / 2 * SHARE).clamp(min=LEAST)
+        leap = torch.minimum((thickness - LIMB) / 2, (steep - STEEPEST) * LEAP_END)
+        # depth maps are steep at limbs, so a difference in depth is more than the distance
+        return torch.maximum(away * STEEPNESS, torch.maximum(leap, -seen * EDGE))
+
+    def united(self, field: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
+        """Signed distance (N,) of the union with a ``field`` (N,) at ``points`` (N, 3)."""
+        return smooth_minimum(field, self.distances(points), BLEND)
+
+
+def steepness(depth: torch.Tensor) -> torch.Tensor:
+    """(B, 1, S, S): how fast ``depth`` (B, 1, S, S), which spans -1..1 sideways, changes on the steeper side of each
+    pixel."""
+    padded = F.pad(depth, (1, 1, 1, 1), mode="replicate")
+    across = padded[..., 1:-1, :].diff(dim=3).abs()
+    down = padded[..., 1:-1].diff(dim=2).abs()
+    steeper = torch.maximum(across[..., 1:], across[..., :-1]), torch.maximum(down[:, :, 1:], down[:, :, :-1])
+    return torch.hypot(*steeper) * (depth.shape[-1] / 2)
+
+
+def smooth_minimum(a: torch.Tensor, b: torch.Tensor, width: float) -> torch.Tensor:
+    """The minimum with the crease rounded where the two differ by less than ``width``: a union without a seam."""
+    near = (width - (a - b).abs()).clamp(min=0)
+    return torch.minimum(a, b) - near * near / (4 * width)
