@@ -11,6 +11,7 @@ import math
 from dataclasses import dataclass
 
 import torch
+from torch.nn import functional as F
 
 DEFAULT_DISTANCE = 4.0  # crop units: a photo taken from about four metres
 VIEW_CODE = 4  # length of :func:`view_code`
@@ -39,6 +40,13 @@ def project(points: torch.Tensor, distance: torch.Tensor | float) -> torch.Tenso
     """
     depth = (distance - points[..., 2]) / distance
     return points[..., :2] / depth.unsqueeze(-1)
+
+
+def seen_at(maps: torch.Tensor, points: torch.Tensor, distance: float) -> torch.Tensor:
+    """(C, N) bilinear samples of the crop's ``maps`` (1, C, S, S), rows from the top, where the camera sees ``points``
+    (N, 3) in crop units; the border goes on outside."""
+    grid = (project(points, distance) * points.new_tensor([1.0, -1.0]))[None, None]
+    return F.grid_sample(maps, grid, padding_mode="border", align_corners=False)[0, :, 0]
 
 
 def unproject(xy: torch.Tensor, z: torch.Tensor, distance: torch.Tensor | float) -> torch.Tensor:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch.nn import functional as F
 
-from .camera import project
+from .camera import seen_at
 from .model import Encoding
 from .model.feature_extractor import dense_maps
 
@@ -37,9 +37,7 @@ class Core:
 
     def distances(self, points: torch.Tensor) -> torch.Tensor:
         """(N,) of ``points`` (N, 3)."""
-        grid = (project(points, self._distance) * points.new_tensor([1.0, -1.0]))[None, None]
-        here = F.grid_sample(self._maps, grid, padding_mode="border", align_corners=False)
-        front, thickness, seen, steep = here[0, :, 0]
+        front, thickness, seen, steep = seen_at(self._maps, points, self._distance)
         depth = thickness.clamp(max=LIMB)
         away = (points[:, 2] - (front - depth / 2)).abs() - (depth / 2 * SHARE).clamp(min=LEAST)
         leap = torch.minimum((thickness - LIMB) / 2, (steep - STEEPEST) * LEAP_END)

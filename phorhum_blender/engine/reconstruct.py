@@ -20,7 +20,7 @@ from .camera import (
     CropSquare,
     distance_from_focal,
     pitch_of_crop,
-    project,
+    seen_at,
     unproject,
     view_code,
 )
@@ -118,9 +118,8 @@ class Silhouette:
 
     def bound(self, points: torch.Tensor) -> torch.Tensor:
         """(N,) crop units: the hull's signed distance in the picture plane through each of ``points`` (N, 3)."""
-        grid = (project(points, self.distance) * points.new_tensor([1.0, -1.0]))[None, None]
-        away = torch.nn.functional.grid_sample(self.signed, grid, padding_mode="border", align_corners=False)
-        return away[0, 0, 0] * ((self.distance - points[:, 2]) / self.distance)
+        (away,) = seen_at(self.signed, points, self.distance)
+        return away * ((self.distance - points[:, 2]) / self.distance)
 
 
 class Reconstructor:
