@@ -27,6 +27,7 @@ from training.evaluate import from_network, measure
 from training.held_out import Truth, held_out_cases, make_truth
 from training.metrics import mask_iou
 
+MARGIN = 1.5  # side of the picture in which the segmenter sees a held-out person / side of the true crop
 BOXES: dict[str, dict[str, Any]] = {  # name -> arguments of training.cache.place; a shift is in halves of the crop
     "true box": {},
     "10 % larger": {"padding": PADDING * 1.1},
@@ -40,9 +41,6 @@ WRONG: dict[str, tuple[float, float, float]] = {  # name -> factor of the box's 
     "10 % to the right": (1.0, 0.1, 0.0),
     "10 % up": (1.0, 0.0, -0.1),
 }
-
-
-MARGIN = 1.5  # side of the picture in which the segmenter sees a held-out person / side of the true crop
 
 
 def surfaces(assets: Path, every: int, resolution: int) -> None:
