@@ -60,6 +60,7 @@ CHUNK = 8192  # points a call of f: small enough for the caches, and for a quick
 PIXELS_PER_CELL = 2  # of the picture that photo detail is taken from: more than vertices a cell apart can hold
 WELL_OUTSIDE = 0.05  # crop units from the silhouette, beyond which f is not asked
 OUTLINE_SCALE = 4  # steps a pixel of the crop in which the outline is drawn
+OUTLINE_BLUR = 0.8  # pixels of the crop: standard deviation; less shows the pixels as a ladder along the flanks
 EDGE = 2.0  # pixels: a box this near to the photo's edge is cut off by it
 
 
@@ -102,7 +103,7 @@ class Silhouette:
 
     def __init__(self, mask: np.ndarray, distance: float):
         """``mask`` (S, S) 0..1 of the crop; one without any background (nothing is known) bounds nothing."""
-        from scipy.ndimage import distance_transform_edt
+        from scipy.ndimage import distance_transform_edt, gaussian_filter
 
         # partly covered pixels tell where in them the outline runs
         mask = cv2.resize(np.asarray(mask, np.float32), None, fx=OUTLINE_SCALE, fy=OUTLINE_SCALE)
@@ -112,7 +113,7 @@ class Silhouette:
         else:
             # the outline runs half a pixel from the centres of the pixels beside it
             signed = distance_transform_edt(~inside) - distance_transform_edt(inside) - np.where(inside, -0.5, 0.5)
-            signed *= 2 / mask.shape[0]  # crop units at z = 0
+            signed = gaussian_filter(signed, OUTLINE_BLUR * OUTLINE_SCALE) * 2 / mask.shape[0]  # crop units at z = 0
         self.signed = torch.from_numpy(signed.astype(np.float32))[None, None]
         self.distance = distance
 
@@ -265,7 +266,7 @@ class Reconstructor:
         which may be a guess, and its ``pitch``, radians downwards; None: not known."""
         tensor = torch.from_numpy(np.ascontiguousarray(image.transpose(2, 0, 1)))[None].to(self.device)
         told = view_code(distance if distance_known else None, pitch)
-        encoding = self.model.encode(tensor, tensor.new_tensor([told]))
+        encoding = self.model.encode_with_mirror_image(tensor, tensor.new_tensor([told]))
         silhouette = Silhouette(image[..., 3], distance)
         field, core = self.model.field(encoding, distance), Core(encoding, distance)
         return Encoded(encoding, square, distance, pitch, silhouette, field, core)

@@ -11,9 +11,16 @@ from safetensors.torch import load_file, save_file
 
 from phorhum_blender.engine.errors import UserError
 from phorhum_blender.engine.model import ModelConfig, PhorhumModel
-from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, dense_maps
+from phorhum_blender.engine.model.feature_extractor import (
+    DENSE_CHANNELS,
+    DENSE_MAPS,
+    Encoding,
+    dense_maps,
+    mirrored_joints,
+)
 from phorhum_blender.engine.model.first_light import srgb_to_linear
 from phorhum_blender.engine.model.phorhum import tensor_sha256
+from phorhum_blender.engine.model.surface_field import PixelRows, without_creases
 
 TINY = ModelConfig(
     image_size=64,
@@ -72,9 +79,25 @@ def test_the_prepared_field_is_the_surface_field(model, reach):
     encoding = model.encode(torch.rand(1, 4, 64, 64))
     points = (torch.rand(200, 3) * 2 - 1) * reach
     field = model.field(encoding, 4.0)
-    distance, logits = model.surface_field(encoding, points[None], 4.0)
+    smooth = encoding._replace(features=without_creases(encoding.features))
+    distance, logits = model.surface_field(smooth, points[None], 4.0)
     torch.testing.assert_close(field.distances(points), distance[0])
     torch.testing.assert_close(field.albedo(points), srgb_to_linear(torch.sigmoid(logits[0])))
+
+
+def test_without_creases_slopes_hardly_leap_at_pixels():
+    along = torch.stack([torch.linspace(-0.9, 0.9, 7201), torch.full((7201,), 0.013)], 1)
+    noise = torch.rand(1, 4, 16, 16, generator=torch.Generator().manual_seed(2))
+    leaps = [PixelRows(maps).at(along).diff(n=2, dim=0).abs().amax(0) for maps in (noise, without_creases(noise))]
+    assert (leaps[1] < 0.35 * leaps[0]).all()
+
+
+def test_without_creases_planes_stay_planes():
+    ramp = torch.linspace(-1, 1, 16).expand(1, 1, 16, 16)
+    fine = without_creases(ramp)
+    assert fine.shape == (1, 1, 32, 32)
+    at = torch.rand(50, 2, generator=torch.Generator().manual_seed(3)) * 1.6 - 0.8
+    torch.testing.assert_close(PixelRows(fine).at(at), PixelRows(ramp).at(at))
 
 
 def test_the_photo_matters(model):
@@ -90,6 +113,30 @@ def test_an_unknown_camera_is_as_none_and_a_known_one_counts(model):
     said = [other.encode(image, torch.tensor([code] * 2)).features for code in ([0.0] * 4, [0.0, 0.0, 0.0, 1.0])]
     assert torch.equal(said[0], other.encode(image).features)
     assert (said[1] - said[0]).abs().mean() > 1e-4
+
+
+def test_with_the_mirror_image_sides_do_not_matter(model):
+    image, view = torch.rand(2, 4, 64, 64), torch.rand(2, 4)
+    normals = torch.nn.functional.normalize(torch.randn(30, 3), dim=1)
+    one, other = (model.encode_with_mirror_image(picture, view) for picture in (image, image.flip(-1)))
+    torch.testing.assert_close(one.joints, mirrored_joints(other.joints))
+    for k in range(2):
+        here, there = (
+            model.shading(Encoding(*(x[k : k + 1] for x in encoding)), towards)
+            for encoding, towards in ((one, normals), (other, normals * torch.tensor([-1.0, 1.0, 1.0])))
+        )
+        torch.testing.assert_close(here, there, rtol=1e-4, atol=1e-4)
+
+
+def test_with_the_mirror_image_joints_and_light_are_the_means_and_depth_follows_the_joints(model):
+    image, normals = torch.rand(1, 4, 64, 64), torch.nn.functional.normalize(torch.randn(30, 3), dim=1)
+    both, one, mirrored = model.encode_with_mirror_image(image), model.encode(image), model.encode(image.flip(-1))
+    torch.testing.assert_close(both.joints, (one.joints + mirrored_joints(mirrored.joints)) / 2)
+    shadings = model.shading(one, normals), model.shading(mirrored, normals * torch.tensor([-1.0, 1.0, 1.0]))
+    torch.testing.assert_close(model.shading(both, normals), sum(shadings) / 2, rtol=1e-4, atol=1e-4)
+    assert torch.equal(both.heat, one.heat)  # what is seen in the picture is not blurred
+    front = [dense_maps(encoding.features)["front"] for encoding in (both, one)]
+    assert not torch.allclose(*front)
 
 
 def test_save_and_load_give_the_same_network(model, saved):

@@ -344,6 +344,20 @@ def test_the_hull_s_outline_runs_within_pixels():
     assert np.abs(bound).mean() < 0.1 * 2 / size
 
 
+@pytest.mark.parametrize("slope", [0.3, 0.7])
+def test_a_slanted_outline_shows_no_pixels(slope):
+    """The bound along a straight edge varies by an eighth of a pixel at the most; a ladder on the flank otherwise."""
+    size = 64
+    axis = (np.arange(size * 8) + 0.5) / size / 8 * 2 - 1
+    normal = np.array([1, slope]) / np.hypot(1, slope)
+    x, y = np.meshgrid(axis, -axis)
+    mask = (normal[0] * x + normal[1] * y < 0.1).astype(np.float32).reshape(size, 8, size, 8).mean((1, 3))
+    along = np.linspace(-0.7, 0.7, 1000)[:, None] * [-normal[1], normal[0]]
+    points = np.pad(0.1 * normal + along, [(0, 0), (0, 1)]).astype(np.float32)
+    bound = Silhouette(mask, 1e6).bound(torch.from_numpy(points)).numpy()
+    assert np.ptp(bound) < 0.125 * 2 / size
+
+
 def test_a_cut_person_is_warned_about():
     mask = np.ones((300, 200), np.float32)
     assert warnings_about(_photo(), Person((50.0, 40.0, 150.0, 260.0), mask, 1.0)) == []

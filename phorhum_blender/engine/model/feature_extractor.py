@@ -15,7 +15,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from ..camera import VIEW_CODE
-from ..skeleton import BONES, JOINTS
+from ..skeleton import BONES, JOINTS, MIRRORED_JOINTS
 from .config import ModelConfig
 from .first_light import HARMONICS, first_light
 
@@ -36,10 +36,11 @@ class Encoding(NamedTuple):
     joints: torch.Tensor  # (B, 21, 3) of engine.skeleton: x right, y up in the picture, -1..1, and z in crop units
     heat: torch.Tensor  # (B, 21, S/4, S/4) logits of each joint's place
     parts: torch.Tensor  # (B, 16, S/2, S/2) logits of the bone that moves what is seen
+    mirrored_illumination: torch.Tensor | None = None  # (B, L) of the mirror image, where G has seen it, too
 
     def float(self) -> Encoding:
         """The same in 32 bits."""
-        return Encoding(*(x.float() for x in self))
+        return Encoding(*(None if x is None else x.float() for x in self))
 
 
 class Convolution(nn.Sequential):
@@ -165,11 +166,14 @@ class FeatureExtractor(nn.Module):
             self.skeleton.together[-1].weight.mul_(0.1)
             self.view.weight.zero_()  # at first, what is told changes nothing
 
-    def forward(self, image: torch.Tensor, view: torch.Tensor | None = None) -> Encoding:
+    def forward(
+        self, image: torch.Tensor, view: torch.Tensor | None = None, other_joints: torch.Tensor | None = None
+    ) -> Encoding:
         """``image`` (B, 4, S, S): sRGB-encoded colour 0..1 and the person's mask 0..1; S a multiple of 32.
 
         The mask may be 0.5 everywhere where nothing is known of it. ``view`` (B, 4) is what is known of each camera,
-        see :func:`phorhum_blender.engine.camera.view_code`; None: nothing.
+        see :func:`phorhum_blender.engine.camera.view_code`; None: nothing. ``other_joints`` (B, 21, 3), as in
+        :class:`Encoding`, are a second opinion of the joints: the mean of both counts.
         """
         size = image.shape[-1]
         place = picture_coordinates(size, image).expand(len(image), 2, size, size)
@@ -186,6 +190,8 @@ class FeatureExtractor(nn.Module):
         for level in reversed(range(1, len(skips))):
             x = self._up(level, x, skips)
         joints, heat = self.skeleton(x, bottleneck)
+        if other_joints is not None:
+            joints = (joints + other_joints) / 2
         x = x + self.skeleton_lateral(torch.cat(bone_depths(joints, size // 4), 1))
         x = F.leaky_relu(self._up(0, x, skips), SLOPE)
         parts = self.parts(x)
@@ -205,6 +211,11 @@ def _upon_the_skeleton(features: torch.Tensor, parts: torch.Tensor, depths: torc
     sides = [(chance.softmax(1) * depths).sum(1, keepdim=True) for chance in parts.float().split(len(BONES), 1)]
     mask, depth_maps, rest = features.float().split([1, 2, features.shape[1] - 3], 1)
     return torch.cat([mask, depth_maps + torch.cat(sides, 1), rest], 1)
+
+
+def mirrored_joints(joints: torch.Tensor) -> torch.Tensor:
+    """The ``joints`` (B, 21, 3) of :class:`Encoding` of the mirror image, or back again."""
+    return joints[:, list(MIRRORED_JOINTS)] * joints.new_tensor([-1.0, 1.0, 1.0])
 
 
 def picture_coordinates(size: int, like: torch.Tensor) -> torch.Tensor:

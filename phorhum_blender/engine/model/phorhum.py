@@ -14,7 +14,7 @@ from torch import nn
 
 from ..errors import UserError
 from .config import ModelConfig
-from .feature_extractor import Encoding, FeatureExtractor
+from .feature_extractor import Encoding, FeatureExtractor, mirrored_joints
 from .shading_network import ShadingNetwork
 from .surface_field import PreparedField, SurfaceField
 
@@ -37,13 +37,24 @@ class PhorhumModel(nn.Module):
         cameras, see :func:`phorhum_blender.engine.camera.view_code`."""
         return self.feature_extractor(image, view)
 
+    def encode_with_mirror_image(self, image: torch.Tensor, view: torch.Tensor | None = None) -> Encoding:
+        """As :meth:`encode`, with the mean of what G makes of the picture and of its mirror image where that can be
+        had without blur: of the joints, upon which the depth maps are built, and of the shading."""
+        mirrored = self.encode(image.flip(-1), view)
+        encoding = self.feature_extractor(image, view, mirrored_joints(mirrored.joints))
+        return encoding._replace(mirrored_illumination=mirrored.illumination)
+
     def field(self, encoding: Encoding, distance: float) -> PreparedField:
         """f of the photo that ``encoding`` is of, under a camera at ``distance`` (crop units)."""
         return PreparedField(self.surface_field, encoding, distance)
 
     def shading(self, encoding: Encoding, normals: torch.Tensor) -> torch.Tensor:
         """``normals`` (N, 3) unit -> linear shading (N, 3)."""
-        return self.shading_network(normals.unsqueeze(0), encoding.illumination)[0]
+        shading = self.shading_network(normals.unsqueeze(0), encoding.illumination)[0]
+        if encoding.mirrored_illumination is None:
+            return shading
+        flipped = (normals * normals.new_tensor([-1.0, 1.0, 1.0])).unsqueeze(0)
+        return (shading + self.shading_network(flipped, encoding.mirrored_illumination)[0]) / 2
 
     def save(self, path: str | Path) -> str:
         """Writes the weights as 16-bit floats, half the file for no loss that can be seen; returns their SHA-256."""

@@ -85,7 +85,8 @@ class SurfaceField(nn.Module):
 class PreparedField:
     """f of one photo, for many points: what its first layer makes of the feature map is summed once per pixel.
 
-    The layer is linear, so to interpolate its sums between pixels is to sum what is interpolated.
+    The layer is linear, so to interpolate its sums between pixels is to sum what is interpolated. It is
+    interpolated without creases: bilinear pixels, from which f learns, are as exact but show as a grid on plain cloth.
     """
 
     def __init__(self, field: SurfaceField, encoding: Encoding, distance: float):
@@ -95,7 +96,7 @@ class PreparedField:
         features = encoding.features
         map_weight, image_weight = field.first_pixel.weight.split([features.shape[1], encoding.image.shape[1]], 1)
         sums = F.conv2d(features, map_weight[..., None, None], field.first_pixel.bias)
-        self._map = PixelRows(torch.cat([sums, features[:, FRONT : BACK + 1]], 1))
+        self._map = PixelRows(without_creases(torch.cat([sums, features[:, FRONT : BACK + 1]], 1)))
         self._image = PixelRows(encoding.image)
         self._image_weight = image_weight.T
 
@@ -113,6 +114,13 @@ class PreparedField:
         bones = bone_nearness(self._joints, points.unsqueeze(0), self._distance)[0]
         here = self._field.seen_from(points, points[:, 2:] - depths, bones)
         return self._field.through(torch.addmm(pixel, self._image.at(at), self._image_weight), here)
+
+
+def without_creases(maps: torch.Tensor) -> torch.Tensor:
+    """``maps`` (B, C, S, S) at twice the size, smoothed by a triangle a pixel to each side: what is bilinear between
+    these pixels is nearly smooth, as between B-splines, where what is bilinear between the former has creases."""
+    fine = F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
+    return F.avg_pool2d(F.avg_pool2d(F.pad(fine, (1, 1, 1, 1), mode="replicate"), 2, stride=1), 2, stride=1)
 
 
 class PixelRows:
