@@ -11,11 +11,12 @@ from .model.feature_extractor import dense_maps
 
 LIMB = 0.12  # crop units: a limb's greatest depth
 SHARE = 0.4  # of the depth that is taken for the limb's
-LEAST = 0.012  # crop units, half the least depth of the core
+ROUNDNESS = 0.06  # crop units from the outline over which the core rounds off
+LEAST = 0.009  # crop units, half the least depth of the core
 STEEPNESS = 0.6
 STEEPEST = 5.0  # units of depth a unit sideways: where the front leaps farther, one limb ends before another
 LEAP_END = 0.01  # crop units a unit of steepness: how fast the core ends there
-EDGE = 0.005  # crop units a logit of the mask: how fast the core ends at the outline
+EDGE = 0.002  # crop units a logit of the mask: how fast the core ends at the outline
 BLEND = 0.02  # crop units over which core and f run into each other
 
 
@@ -35,18 +36,21 @@ class Core:
         self._maps = torch.cat([front, front - maps["back"], maps["mask"], steepness(front)], 1)
         self._distance = distance
 
-    def distances(self, points: torch.Tensor) -> torch.Tensor:
-        """(N,) of ``points`` (N, 3)."""
+    def distances(self, points: torch.Tensor, hull: torch.Tensor) -> torch.Tensor:
+        """(N,) of ``points`` (N, 3), of which ``hull`` (N,) is the signed distance from the mask's outline."""
         front, thickness, seen, steep = seen_at(self._maps, points, self._distance)
         depth = thickness.clamp(max=LIMB)
-        away = (points[:, 2] - (front - depth / 2)).abs() - (depth / 2 * SHARE).clamp(min=LEAST)
+        inwards = (-hull / ROUNDNESS).clamp(0, 1)
+        half = depth / 2 * SHARE * (inwards * (2 - inwards)).sqrt()  # an ellipse: a slab would end in a flat strip
+        away = (points[:, 2] - (front - depth / 2)).abs() - half.clamp(min=LEAST)
         leap = torch.minimum((thickness - LIMB) / 2, (steep - STEEPEST) * LEAP_END)
         # depth maps are steep at limbs, so a difference in depth is more than the distance
         return torch.maximum(away * STEEPNESS, torch.maximum(leap, -seen * EDGE))
 
-    def united(self, field: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
-        """Signed distance (N,) of the union with a ``field`` (N,) at ``points`` (N, 3)."""
-        return smooth_minimum(field, self.distances(points), BLEND)
+    def united(self, field: torch.Tensor, points: torch.Tensor, hull: torch.Tensor) -> torch.Tensor:
+        """Signed distance (N,) of the union with a ``field`` (N,) at ``points`` (N, 3), ``hull`` as in
+        :meth:`distances`."""
+        return smooth_minimum(field, self.distances(points, hull), BLEND)
 
 
 def steepness(depth: torch.Tensor) -> torch.Tensor:

@@ -290,9 +290,9 @@ class Reconstructor:
         at = torch.from_numpy(points)
         distance = encoded.silhouette.bound(at)
         near = torch.nonzero(distance < WELL_OUTSIDE).squeeze(1)
-        there = at[near].to(self.device)
-        solid = encoded.core.united(encoded.field.distances(there), there)
-        distance[near] = torch.maximum(solid.cpu(), distance[near])
+        there, hull = at[near].to(self.device), distance[near].to(self.device)
+        solid = encoded.core.united(encoded.field.distances(there), there, hull)
+        distance[near] = torch.maximum(solid, hull).cpu()
         return distance.numpy()
 
     def albedo(self, encoded: Encoded, points: np.ndarray, tell: Callable[[float], None]) -> np.ndarray:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from phorhum_blender.engine.core import LEAST, LIMB, SHARE, Core, smooth_minimum, steepness
+from phorhum_blender.engine.core import LEAST, LIMB, ROUNDNESS, SHARE, Core, smooth_minimum, steepness
 from phorhum_blender.engine.model import Encoding
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS
 
@@ -27,26 +27,38 @@ def along_the_axis(*z: float) -> torch.Tensor:
     return torch.tensor([[0.0, 0.0, depth] for depth in z])
 
 
+def distances(core: Core, points: torch.Tensor, hull: float = -1.0) -> torch.Tensor:
+    """Where the outline is as far as ``hull`` tells."""
+    return core.distances(points, torch.full((len(points),), hull))
+
+
 def test_the_core_of_a_limb_lies_in_its_middle():
     core = core_of(even(0.08), even(-0.02))
-    away = core.distances(along_the_axis(0.03, 0.03 + 0.05 * SHARE, 0.08, -0.02, 0.5))
+    away = distances(core, along_the_axis(0.03, 0.03 + 0.05 * SHARE, 0.08, -0.02, 0.5))
     assert away[0] < 0 and away[1].abs() < 1e-6
     assert (away[2:] > 0).all()
 
 
+def test_the_core_rounds_off_towards_the_outline():
+    core, half = core_of(even(0.06), even(-0.06)), 0.06 * SHARE
+    for hull, depth in ((-1.0, half), (-ROUNDNESS, half), (-0.5 * ROUNDNESS, 0.75**0.5 * half), (0.0, LEAST)):
+        away = distances(core, along_the_axis(depth - 1e-4, depth + 1e-4), hull)
+        assert away[0] < 0 < away[1]
+
+
 def test_where_nobody_is_seen_there_is_no_core():
-    assert (core_of(even(0.08), even(-0.02), seen=-5.0).distances(along_the_axis(0.03)) > 0).all()
+    assert (distances(core_of(even(0.08), even(-0.02), seen=-5.0), along_the_axis(0.03)) > 0).all()
 
 
 def test_what_is_as_thin_as_paper_has_a_core():
     core = core_of(even(0.0), even(0.0))
-    away = core.distances(along_the_axis(0.0, LEAST / 2, 2 * LEAST))
+    away = distances(core, along_the_axis(0.0, LEAST / 2, 2 * LEAST))
     assert (away[:2] < 0).all() and away[2] > 0
 
 
 def test_between_a_leg_and_the_leg_behind_it_there_is_nothing():
     core = core_of(even(0.25), even(-0.25))
-    away = core.distances(along_the_axis(0.25 - LIMB / 2, 0.0, -0.25 + LIMB / 2))
+    away = distances(core, along_the_axis(0.25 - LIMB / 2, 0.0, -0.25 + LIMB / 2))
     assert away[0] < 0  # the leg that is seen
     assert (away[1:] > 0.02).all()
 
@@ -55,9 +67,9 @@ def test_no_curtain_hangs_where_the_front_leaps_back_to_another_limb():
     front = even(0.25)
     front[:, SIZE // 2 :] = -0.13
     at_the_leap = along_the_axis(*torch.linspace(-0.1, 0.15, 20).tolist())
-    assert (core_of(front, even(-0.25)).distances(at_the_leap) > 0).all()
+    assert (distances(core_of(front, even(-0.25)), at_the_leap) > 0).all()
     beside = torch.tensor([[-0.5, 0.0, 0.25 - LIMB / 2], [0.5, 0.0, -0.13 - LIMB / 2]])
-    assert (core_of(front, even(-0.25)).distances(beside * torch.tensor([0.9, 1, 1])) < 0).all()
+    assert (distances(core_of(front, even(-0.25)), beside * torch.tensor([0.9, 1, 1])) < 0).all()
 
 
 def test_steepness_is_that_of_the_steeper_side():
