@@ -109,8 +109,8 @@ def test_a_leaning_person_is_straightened_with_lamps_and_camera(reconstructor, p
         seen, before = straight.camera.project(getattr(straight, name)), level.camera.project(getattr(level, name))
         np.testing.assert_allclose(seen, before, atol=0.01)
     pairings = [zip(lamps(straight), order, strict=True) for order in itertools.permutations(lamps(level))]
-    turned = [all(now @ (turn @ before) > max(0.99, now @ before) for now, before in pairs) for pairs in pairings]
-    assert any(turned)  # of two alike either may be the key
+    agree = [all(now @ (turn @ before) > max(0.99, now @ before) for now, before in pairs) for pairs in pairings]
+    assert any(agree)  # of two alike either may be the key
     assert straight.vertices[:, 1].min() == pytest.approx(0, abs=1e-6)
     assert straight.albedo.tobytes() == level.albedo.tobytes()
 
