@@ -24,7 +24,7 @@ from benchmarks import seg3d
 from phorhum_blender.engine import reconstruct, surface
 from phorhum_blender.engine.contracts import Request
 from phorhum_blender.engine.model import PreparedField
-from phorhum_blender.engine.model.surface_field import SurfaceField, without_creases
+from phorhum_blender.engine.model.surface_field import SurfaceField
 from phorhum_blender.engine.person import select_person
 from phorhum_blender.engine.photo import load_photo
 from phorhum_blender.engine.reconstruct import CHUNK, Encoded, Reconstructor
@@ -55,11 +55,10 @@ SCHEMES: dict[str, Scheme] = {
 
 
 class PointByPoint:
-    """f as in training, but for creases: the whole network for every point."""
+    """f as in training: the whole network for every point."""
 
     def __init__(self, field: SurfaceField, encoded: Encoded):
-        self._field, self._distance = field, encoded.distance
-        self._encoding = encoded.encoding._replace(features=without_creases(encoded.encoding.features))
+        self._field, self._encoding, self._distance = field, encoded.encoding, encoded.distance
 
     def distances(self, points: torch.Tensor) -> torch.Tensor:
         return self._field(self._encoding, points.unsqueeze(0), self._distance)[0][0]

@@ -32,9 +32,10 @@ OFF_SURFACE = 0.01  # crop units: standard deviation of points beside the surfac
 PATCH = (32, 16)  # rows and columns of the rendered patch, pixels of the maps: 512 rays
 KNOWN_SHARE = 0.5  # see Choices.told
 PITCH_NOISE = 1.0  # degrees: standard deviation of the error of a pitch that is told
-STRANGER_SHARE = 0.2  # see Choices.strangers
+STRANGER_SHARE = 0.12  # see Choices.strangers
+UNKNOWN_SHARE, GOOD_SHARE = 0.03, 0.57  # of the masks that are not known, and that are right; the others are coarse
 PIECE_SHARE = 0.3  # of the coarse masks that take in a piece of the background; twice as many where somebody is there
-BAR_SHARE = 0.15  # of the pictures with something thin before the person: a bar, a strap, a branch
+BAR_SHARE = 0.1  # of the pictures with something thin before the person: a bar, a strap, a branch
 OWN_PHOTO_SHARE = 0.5  # of the pictures, where the user has given photos as backgrounds
 # rows of a sample's points: near the surface, along whole rays, in the whole box
 POINT_KINDS = dict(zip(("near", "rays", "box"), np.cumsum([NEAR_POINTS, RAY_POINTS, BOX_POINTS]).tolist(), strict=True))
@@ -424,12 +425,12 @@ def detector_mask(alpha: np.ndarray, beside: np.ndarray, rng: np.random.Generato
     """The mask as detectors give it: good, coarse, bitten into, with a piece of what is ``beside`` the person (cover of
     somebody else) or of the background, or (0.5 everywhere) not known."""
     kind = rng.random()
-    if kind < 0.1:
+    if kind < UNKNOWN_SHARE:
         return np.full_like(alpha, 0.5)
-    if kind < 0.45:
+    if kind < UNKNOWN_SHARE + GOOD_SHARE:
         return alpha
     size = alpha.shape[0]
-    small = int(size * rng.uniform(0.16, 0.6))
+    small = int(size * rng.uniform(0.2, 0.7))
     mask = cv2.resize(cv2.resize(alpha, (small, small), interpolation=cv2.INTER_AREA), (size, size))
     mask = np.clip((mask - rng.uniform(0.3, 0.7)) * rng.uniform(2, 12) + 0.5, 0, 1)
     if rng.random() < PIECE_SHARE * (2 if beside.any() else 1):

@@ -27,6 +27,7 @@ NEIGHBOURHOOD = 0.03  # standard deviation of the window in which one affine fun
 BROAD = 0.1  # likewise, of the overall colour
 BROAD_SHARE = 0.75  # how much of the overall colour is the photo's
 RIDGE = 0.01  # variance of encoded colour below which the photo's contrast is taken as it is
+OVEREXPOSED = 0.97  # encoded colour from which the photo may have been brighter
 LEAST_SHADING = 0.15  # darker shading than this is not believed
 FACING = (0.1, 0.4)  # cosine to the camera at which the photo begins to count, and counts in full
 BORDER = 0.024  # from the outline of a part of the body to where the photo counts in full
@@ -77,15 +78,23 @@ def recoloured(
     at, weight = at[seen], weights[seen]
     colour = extended(colour, inset > UNRELIABLE)
     soft = cv2.GaussianBlur(colour, (0, 0), SOFTNESS * len(colour) / 2)
-    light = np.maximum(shading[seen], LEAST_SHADING)
-    # where the shading was taken too dark the curve goes on beyond 1
-    sharp, dull = (linear_to_srgb(srgb_to_linear(sample(image, at)) / light, np.inf) for image in (colour, soft))
+    sharp, dull = (unshaded(sample(image, at), shading[seen], own[seen]) for image in (colour, soft))
     before, own = linear_to_srgb(albedo[seen]), linear_to_srgb(own[seen])
     target = own + BROAD_SHARE * local_mean(dull - own, weight, at, BROAD)
     fine = np.clip(transferred(dull, target, sharp, weight, at), 0, 1)
     result = albedo.copy()
     result[seen] = srgb_to_linear(before + weight[:, None] * (fine - before))
     return result
+
+
+def unshaded(colour: np.ndarray, shading: np.ndarray, own: np.ndarray) -> np.ndarray:
+    """Encoded albedo (N, 3) of the photo's encoded ``colour`` (N, 3) under a linear ``shading`` (N, 3).
+
+    Where the photo is overexposed it says no more than that the albedo is at least so bright, and ``own`` (N, 3),
+    linear, may be brighter. Where the shading was taken too dark the curve goes on beyond 1.
+    """
+    albedo = srgb_to_linear(colour) / np.maximum(shading, LEAST_SHADING)
+    return linear_to_srgb(np.where(colour >= OVEREXPOSED, np.maximum(albedo, own), albedo), np.inf)
 
 
 def depth_map(vertices: np.ndarray, faces: np.ndarray, distance: float, size: int) -> np.ndarray:

@@ -141,6 +141,15 @@ def test_a_colour_that_fits_already_stays(ball, weights):
     np.testing.assert_allclose(encoded(result), encoded(plain), atol=0.02)
 
 
+def test_an_overexposed_photo_does_not_darken_the_albedo(ball):
+    """White for as bright as it may be: the photo is no more than that, the light is twice as strong."""
+    plain = np.full(ball.vertices.shape, 0.8, np.float32)
+    white = np.dstack([np.ones((SIZE, SIZE, 3)), ball.hit()[0]]).astype(np.float32)
+    shading = np.full(ball.vertices.shape, 2.5, np.float32)
+    result = add_photo_detail(ball.vertices, ball.faces, ball.normals, plain, shading, white, DISTANCE)
+    np.testing.assert_allclose(result, plain, atol=1e-4)
+
+
 def test_most_of_a_wrong_broad_colour_is_put_right(ball, weights):
     true, wrong = np.array([0.3, 0.05, 0.1]), np.array([0.15, 0.1, 0.1], np.float32)
     result = with_detail(

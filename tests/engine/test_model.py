@@ -79,8 +79,7 @@ def test_the_prepared_field_is_the_surface_field(model, reach):
     encoding = model.encode(torch.rand(1, 4, 64, 64))
     points = (torch.rand(200, 3) * 2 - 1) * reach
     field = model.field(encoding, 4.0)
-    smooth = encoding._replace(features=without_creases(encoding.features))
-    distance, logits = model.surface_field(smooth, points[None], 4.0)
+    distance, logits = model.surface_field(encoding, points[None], 4.0)
     torch.testing.assert_close(field.distances(points), distance[0])
     torch.testing.assert_close(field.albedo(points), srgb_to_linear(torch.sigmoid(logits[0])))
 

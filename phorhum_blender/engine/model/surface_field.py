@@ -53,7 +53,7 @@ class SurfaceField(nn.Module):
         """
         at = project(points, distance) * points.new_tensor([1.0, -1.0])  # picture rows run downwards
         grid = at.unsqueeze(1)
-        z_x = F.grid_sample(encoding.features, grid, padding_mode="border", align_corners=False)
+        z_x = F.grid_sample(without_creases(encoding.features), grid, padding_mode="border", align_corners=False)
         colour = F.grid_sample(encoding.image, grid, padding_mode="border", align_corners=False)
         z_x = torch.cat([z_x, colour], 1).squeeze(2).transpose(1, 2)  # (B, N, pixel)
         relative = points[..., 2:] - z_x[..., FRONT : BACK + 1]
@@ -85,8 +85,8 @@ class SurfaceField(nn.Module):
 class PreparedField:
     """f of one photo, for many points: what its first layer makes of the feature map is summed once per pixel.
 
-    The layer is linear, so to interpolate its sums between pixels is to sum what is interpolated. It is
-    interpolated without creases: bilinear pixels, from which f learns, are as exact but show as a grid on plain cloth.
+    The layer is linear, so to smooth and interpolate its sums between pixels is to sum what is smoothed and
+    interpolated.
     """
 
     def __init__(self, field: SurfaceField, encoding: Encoding, distance: float):
@@ -118,7 +118,8 @@ class PreparedField:
 
 def without_creases(maps: torch.Tensor) -> torch.Tensor:
     """``maps`` (B, C, S, S) at twice the size, smoothed by a triangle a pixel to each side: what is bilinear between
-    these pixels is nearly smooth, as between B-splines, where what is bilinear between the former has creases."""
+    these pixels is nearly smooth, as between B-splines, where what is bilinear between the former has creases, which
+    show as a grid on plain cloth."""
     fine = F.interpolate(maps, scale_factor=2, mode="bilinear", align_corners=False)
     return F.avg_pool2d(F.avg_pool2d(F.pad(fine, (1, 1, 1, 1), mode="replicate"), 2, stride=1), 2, stride=1)
 
