@@ -24,7 +24,7 @@ from benchmarks import seg3d
 from phorhum_blender.engine import reconstruct, surface
 from phorhum_blender.engine.contracts import Request
 from phorhum_blender.engine.model import PreparedField
-from phorhum_blender.engine.model.surface_field import SurfaceField
+from phorhum_blender.engine.model.surface_field import SurfaceField, without_creases
 from phorhum_blender.engine.person import select_person
 from phorhum_blender.engine.photo import load_photo
 from phorhum_blender.engine.reconstruct import CHUNK, Encoded, Reconstructor
@@ -59,9 +59,10 @@ class PointByPoint:
 
     def __init__(self, field: SurfaceField, encoded: Encoded):
         self._field, self._encoding, self._distance = field, encoded.encoding, encoded.distance
+        self._smooth = without_creases(encoded.encoding.features)
 
     def distances(self, points: torch.Tensor) -> torch.Tensor:
-        return self._field(self._encoding, points.unsqueeze(0), self._distance)[0][0]
+        return self._field.upon(self._smooth, self._encoding, points.unsqueeze(0), self._distance)[0][0]
 
 
 class HalfPrecision:

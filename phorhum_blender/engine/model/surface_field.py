@@ -51,9 +51,15 @@ class SurfaceField(nn.Module):
         Returns signed distance (B, N) in crop units, outside positive, and albedo (B, N, 3) as **sRGB logits**
         (sigmoid gives sRGB-encoded 0..1).
         """
+        return self.upon(without_creases(encoding.features), encoding, points, distance)
+
+    def upon(
+        self, smooth: torch.Tensor, encoding: Encoding, points: torch.Tensor, distance: torch.Tensor | float
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """As :meth:`forward`, upon a feature map that is ``smooth`` already, see :func:`without_creases`."""
         at = project(points, distance) * points.new_tensor([1.0, -1.0])  # picture rows run downwards
         grid = at.unsqueeze(1)
-        z_x = F.grid_sample(without_creases(encoding.features), grid, padding_mode="border", align_corners=False)
+        z_x = F.grid_sample(smooth, grid, padding_mode="border", align_corners=False)
         colour = F.grid_sample(encoding.image, grid, padding_mode="border", align_corners=False)
         z_x = torch.cat([z_x, colour], 1).squeeze(2).transpose(1, 2)  # (B, N, pixel)
         relative = points[..., 2:] - z_x[..., FRONT : BACK + 1]
