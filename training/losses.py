@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch.nn import functional as F
 
 from phorhum_blender.engine.camera import project
 from phorhum_blender.engine.model import Encoding, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import dense_maps, picture_coordinates
+from phorhum_blender.engine.model.surface_field import without_creases
 from training.dataset import NEAR_TRUNCATION
 from training.patches import GRADIENT_STEP, TETRAHEDRON, Perception, patch_losses, tetrahedral_gradient
 
@@ -168,17 +171,19 @@ def field_losses(
     model: PhorhumModel, encoding: Encoding, batch: dict[str, torch.Tensor], sixteen_bits: bool = False
 ) -> dict[str, torch.Tensor]:
     """Distance, sign, surface, normals, eikonal and albedo of f."""
-    field, camera = model.surface_field, batch["camera"][:, :1]
+    smooth, camera = without_creases(encoding.features), batch["camera"][:, :1]
+    sharpness = model.surface_field.sharpness.exp()
+    field = partial(model.surface_field.upon, smooth, encoding, distance=camera)
     corners = TETRAHEDRON.to(batch["surface"]) * GRADIENT_STEP
     surface = batch["surface"]
     base = torch.cat([surface[:, :GRADIENT_POINTS], batch["points"][:, : GRADIENT_POINTS // 4]], 1)
     probes = (base.unsqueeze(2) + corners).flatten(1, 2)
     count, on = batch["points"].shape[1], surface.shape[1]
     with torch.autocast(surface.device.type, torch.bfloat16, enabled=sixteen_bits):
-        d, albedo = field(encoding, torch.cat([batch["points"], surface, batch["off_surface"]], 1), camera)
+        d, albedo = field(torch.cat([batch["points"], surface, batch["off_surface"]], 1))
     d_points, d_surface, _ = d.float().split([count, on, on], 1)
     _, albedo_on, albedo_off = albedo.float().split([count, on, on], 1)
-    d_probes, _ = field(encoding, probes, camera)
+    d_probes, _ = field(probes)
     gradient = tetrahedral_gradient(d_probes.unflatten(1, (-1, 4)), corners)
     wanted = batch["surface_normal"][:, :GRADIENT_POINTS]
     cosine = F.cosine_similarity(gradient[:, :GRADIENT_POINTS], wanted, dim=-1)
@@ -195,7 +200,7 @@ def field_losses(
 
     return {
         "distance": error.abs().mean(),
-        "sign": F.binary_cross_entropy_with_logits(d_points * field.sharpness.exp(), (target > 0).float()),
+        "sign": F.binary_cross_entropy_with_logits(d_points * sharpness, (target > 0).float()),
         "surface": d_surface.abs().mean(),
         "surface_normal": (1 - cosine).mean(),
         "eikonal": (gradient.norm(dim=-1) - 1).square().mean(),

@@ -35,7 +35,7 @@ class Ball:
     def __init__(self, off=0.0, steep=1.0):
         self.off, self.steep = off, steep
 
-    def __call__(self, encoding, points, distance):
+    def upon(self, smooth, encoding, points, distance):
         d = (points.norm(dim=-1) - RADIUS - self.off) * self.steep
         return d, torch.tensor([4.0, -4.0, -4.0]).expand(*points.shape[:2], 3)
 
