@@ -50,7 +50,9 @@ GERMAN: dict[str, str] = {
         "Körpergröße der Person; sie bestimmt den Maßstab des Ergebnisses"
     ),
     "Photo Detail": "Fotodetails",
-    "Give the visible side the fine colour of the photo itself": "Der sichtbaren Seite feine Farben des Fotos geben",
+    "Give the visible side the fine colour of the photo, the hidden side the colours that are seen": (
+        "Der sichtbaren Seite feine Farben des Fotos geben, der verdeckten die sichtbaren"
+    ),
     "Tilt Known": "Neigung bekannt",
     "Say how far the camera looked down; off: the photo's own record or the person's stance tells": (
         "Angeben, wie weit die Kamera nach unten blickte; aus: wie es das Foto selbst oder die Haltung der Person sagt"

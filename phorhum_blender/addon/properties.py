@@ -42,7 +42,7 @@ def look_options() -> dict[str, object]:
         "photo_detail": BoolProperty(
             name="Photo Detail",
             translation_context=CONTEXT,
-            description="Give the visible side the fine colour of the photo itself",
+            description="Give the visible side the fine colour of the photo, the hidden side the colours that are seen",
             default=True,
         ),
         "tilt_known": BoolProperty(

@@ -29,7 +29,7 @@ class Request:
     box: tuple[float, float, float, float] | None = None  # x0 y0 x1 y1 in upright photo pixels; skips detection
     whole_frame: bool = False  # take the whole photo as the person's box; skips detection
     mask: str = ""  # path of a picture of the photo's size, white where the person is; skips detection; "" = none
-    photo_detail: bool = True  # give the visible side the photo's own fine colour
+    photo_detail: bool = True  # the visible side gets the photo's own fine colour, the hidden one the colours seen
     tilt_known: bool = False  # whether camera_tilt says it; else the photo's own record does, or how the person stands
     camera_tilt: float = 0.0  # radians by which the camera looked down
     back_photo: str = ""  # path of a second photo, taken from behind, whose colour the back gets; "" = none

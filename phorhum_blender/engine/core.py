@@ -8,13 +8,14 @@ from torch.nn import functional as F
 from .camera import seen_at
 from .model import Encoding
 from .model.feature_extractor import dense_maps
+from .model.surface_field import without_creases
 
 LIMB = 0.12  # crop units: a limb's greatest depth
 SHARE = 0.4  # of the depth that is taken for the limb's
 ROUNDNESS = 0.06  # crop units from the outline over which the core rounds off
 LEAST = 0.009  # crop units, half the least depth of the core
 STEEPNESS = 0.6
-STEEPEST = 5.0  # units of depth a unit sideways: where the front leaps farther, one limb ends before another
+STEEPEST = 4.5  # units of depth a unit sideways: where the front leaps farther, one limb ends before another
 LEAP_END = 0.01  # crop units a unit of steepness: how fast the core ends there
 EDGE = 0.002  # crop units a logit of the mask: how fast the core ends at the outline
 BLEND = 0.02  # crop units over which core and f run into each other
@@ -33,7 +34,7 @@ class Core:
         """``distance`` of the camera, crop units."""
         maps = dense_maps(encoding.features)
         front = maps["front"]
-        self._maps = torch.cat([front, front - maps["back"], maps["mask"], steepness(front)], 1)
+        self._maps = without_creases(torch.cat([front, front - maps["back"], maps["mask"], steepness(front)], 1))
         self._distance = distance
 
     def distances(self, points: torch.Tensor, hull: torch.Tensor) -> torch.Tensor:
@@ -43,7 +44,7 @@ class Core:
         inwards = (-hull / ROUNDNESS).clamp(0, 1)
         half = depth / 2 * SHARE * (inwards * (2 - inwards)).sqrt()  # an ellipse: a slab would end in a flat strip
         away = (points[:, 2] - (front - depth / 2)).abs() - half.clamp(min=LEAST)
-        leap = torch.minimum((thickness - LIMB) / 2, (steep - STEEPEST) * LEAP_END)
+        leap = (steep - STEEPEST) * LEAP_END
         # depth maps are steep at limbs, so a difference in depth is more than the distance
         return torch.maximum(away * STEEPNESS, torch.maximum(leap, -seen * EDGE))
 

@@ -8,6 +8,9 @@ colour. The function is fitted to the network's albedo at the sharpness that the
 at full sharpness. Before that the network's albedo takes over most of the photo's broad colour, of which the photo
 knows more than the network.
 
+What the photo does not show the networks colour as a blur of what it might be. It takes the colours of what is seen
+nearby and alike: a bilateral filter (Tomasi and Manduchi, ICCV 1998) from the visible side to the hidden one.
+
 All happens at the mesh's vertices and on pictures of the square crop (see ``camera``), rows from the top. Lengths are
 crop units; colours are linear unless called encoded, which is sRGB.
 """
@@ -21,6 +24,7 @@ import torch
 from .camera import project
 from .colour import linear_to_srgb, srgb_to_linear
 
+CHUNK = 8192  # vertices matched at once
 CELLS_PER_REACH = 4  # of the grids on which neighbourhoods are gathered: cells a standard deviation
 SOFTNESS = 0.016  # standard deviation of the blur that makes the photo about as soft as the network's albedo
 NEIGHBOURHOOD = 0.03  # standard deviation of the window in which one affine function holds
@@ -34,6 +38,10 @@ BORDER = 0.024  # from the outline of a part of the body to where the photo coun
 UNRELIABLE = 0.008  # this near to an outline the photo's colours may be those of what lies behind
 STEEP = 4.0  # depth over width of a surface so slanted that it is taken for a border between two parts
 TOLERANCE = 0.012  # least difference in depth between two parts of which one hides the other
+PALETTE_CELLS = 32  # along the picture's side: each gives the palette of the hidden side one colour
+NEARBY = 0.2  # standard deviation in the picture of the colours that count for a place
+ALIKE = 0.1  # standard deviation in encoded colour, between what the network says of a place and of the palette's
+LEAST_ALIKE = 1.0  # of the weights, which add up to 1 for each cell here that is wholly alike: the own colour counts so
 
 
 def add_photo_detail(
@@ -45,16 +53,19 @@ def add_photo_detail(
     picture: np.ndarray,
     distance: float,
 ) -> np.ndarray:
-    """The albedo (V, 3) float32, linear 0..1, with the photo's detail where the camera sees the surface.
+    """The albedo (V, 3) float32, linear 0..1, with the photo's detail where the camera sees the surface, elsewhere in
+    the colours that are seen.
 
     ``vertices`` (V, 3), outward unit ``normals`` (V, 3), the network's ``albedo`` (V, 3) and ``shading`` (V, 3) there;
     ``faces`` (F, 3) counter-clockwise seen from outside. ``picture`` (S, S, 4) 0..1: encoded colour and the mask of the
-    square crop. ``distance`` of the camera. Vertices that the photo does not show keep their albedo bit by bit.
+    square crop. ``distance`` of the camera.
     """
     depth = depth_map(vertices, faces, distance, len(picture))
     inset = border_distance(depth, picture[..., 3] >= 0.5)
     weights = photo_weights(vertices, normals, depth, inset, distance)
-    return recoloured(albedo, albedo, shading, picture[..., :3], inset, projected(vertices, distance), weights)
+    at = projected(vertices, distance)
+    detailed = recoloured(albedo, albedo, shading, picture[..., :3], inset, at, weights)
+    return hidden_side_matched(detailed, albedo, at, weights)
 
 
 def recoloured(
@@ -85,6 +96,43 @@ def recoloured(
     result = albedo.copy()
     result[seen] = srgb_to_linear(before + weight[:, None] * (fine - before))
     return result
+
+
+def hidden_side_matched(albedo: np.ndarray, own: np.ndarray, at: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """``albedo`` (V, 3) float32, linear 0..1, whose hidden side has the colours of the visible one.
+
+    ``own`` (V, 3) is what the network says of the albedo, ``weights`` (V,) 0..1 how far the photo shows each vertex, at
+    the places ``at`` (V, 2). What is hidden becomes the mean of the visible colours nearby of which the network says
+    the same as of it; where there are none, it stays. Vertices of weight 1 are kept bit by bit.
+    """
+    seen, hidden = np.flatnonzero(weights > 0), np.flatnonzero(weights < 1)
+    before, own = linear_to_srgb(albedo[hidden]), linear_to_srgb(own)
+    shown = np.concatenate([at[seen] / NEARBY, own[seen] / ALIKE, linear_to_srgb(albedo[seen])], 1)
+    palette = _cell_means(shown, at[seen], weights[seen])
+    if not len(palette):
+        return albedo
+    own = own[hidden]
+    place = np.concatenate([at[hidden] / NEARBY, own / ALIKE], 1).astype(np.float32)
+    key, colour = torch.from_numpy(palette).split([5, 3], 1)
+    matched = np.empty_like(own)
+    for start in range(0, len(hidden), CHUNK):
+        part = slice(start, start + CHUNK)
+        alike = torch.exp(-torch.cdist(torch.from_numpy(place[part]), key).square() / 2)
+        sums = (alike @ colour).numpy(), alike.sum(1, keepdim=True).numpy()
+        matched[part] = (sums[0] + LEAST_ALIKE * own[part]) / (sums[1] + LEAST_ALIKE)
+    result = albedo.copy()
+    result[hidden] = srgb_to_linear(np.clip(before + (1 - weights[hidden, None]) * (matched - own), 0, 1))
+    return result
+
+
+def _cell_means(values: np.ndarray, at: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """(P, C) float32: the mean of ``values`` (N, C), counted by ``weight`` (N,), in each cell of the picture that has
+    places ``at`` (N, 2) of at least one vertex's full weight."""
+    cell = np.clip(((at + 1) * PALETTE_CELLS / 2).astype(np.int64), 0, PALETTE_CELLS - 1) @ np.array([1, PALETTE_CELLS])
+    weighted = np.concatenate([values * weight[:, None], weight[:, None]], 1)
+    sums = np.stack([np.bincount(cell, column, PALETTE_CELLS**2) for column in weighted.T], 1)
+    sums = sums[sums[:, -1] >= 1]
+    return (sums[:, :-1] / sums[:, -1:]).astype(np.float32)
 
 
 def unshaded(colour: np.ndarray, shading: np.ndarray, own: np.ndarray) -> np.ndarray:

@@ -33,7 +33,7 @@ def add_look_options(parser: argparse.ArgumentParser) -> None:
         "--no-photo-detail",
         dest="photo_detail",
         action="store_false",
-        help="keep the networks' soft colour on the visible side too",
+        help="keep the networks' soft colour on both sides",
     )
     parser.add_argument(
         "--camera-tilt",

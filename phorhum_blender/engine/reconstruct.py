@@ -28,6 +28,7 @@ from .contracts import HEIGHTS, RESOLUTIONS, People, PhotoCamera, Request, Resul
 from .core import Core
 from .detail import add_photo_detail
 from .errors import UserError
+from .gap import Gap
 from .lighting import fit_light_rig
 from .mask import with_mask
 from .memory import check_memory, check_square
@@ -75,6 +76,7 @@ class Encoded:
     silhouette: Silhouette
     field: PreparedField
     core: Core
+    gap: Gap
 
 
 @dataclass
@@ -269,7 +271,8 @@ class Reconstructor:
         encoding = self.model.encode_with_mirror_image(tensor, tensor.new_tensor([told]))
         silhouette = Silhouette(image[..., 3], distance)
         field, core = self.model.field(encoding, distance), Core(encoding, distance)
-        return Encoded(encoding, square, distance, pitch, silhouette, field, core)
+        gap = Gap(joints_in_space(encoding, distance))
+        return Encoded(encoding, square, distance, pitch, silhouette, field, core, gap)
 
     def bounds(self, encoded: Encoded) -> np.ndarray:
         """(2, 3) corners of the box that holds the person, crop units."""
@@ -291,7 +294,8 @@ class Reconstructor:
         distance = encoded.silhouette.bound(at)
         near = torch.nonzero(distance < WELL_OUTSIDE).squeeze(1)
         there, hull = at[near].to(self.device), distance[near].to(self.device)
-        solid = encoded.core.united(encoded.field.distances(there), there, hull)
+        field = encoded.gap.raised(encoded.field.distances(there), there)
+        solid = encoded.core.united(field, there, hull)
         distance[near] = torch.maximum(solid, hull).cpu()
         return distance.numpy()
 
@@ -324,13 +328,18 @@ class Reconstructor:
 
     def joints(self, encoded: Encoded) -> np.ndarray:
         """(21, 3) float32 crop units, in the order of ``skeleton.JOINTS``."""
-        joints = encoded.encoding.joints[0]
-        return unproject(joints[:, :2], joints[:, 2], encoded.distance).cpu().numpy()
+        return joints_in_space(encoded.encoding, encoded.distance).cpu().numpy()
 
     def shading(self, encoded: Encoded, normals: np.ndarray) -> np.ndarray:
         """Linear shading (N, 3) float32 of unit ``normals`` (N, 3)."""
         at = torch.from_numpy(normals.astype(np.float32)).to(self.device)
         return self.model.shading(encoded.encoding, at).cpu().numpy()
+
+
+def joints_in_space(encoding: Encoding, distance: float) -> torch.Tensor:
+    """(21, 3) crop units, in the order of ``skeleton.JOINTS``; ``distance`` of the camera."""
+    joints = encoding.joints[0]
+    return unproject(joints[:, :2], joints[:, 2], distance)
 
 
 def crop(photo: Photo, person: Person, square: CropSquare, size: int) -> np.ndarray:

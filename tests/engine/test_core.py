@@ -72,6 +72,14 @@ def test_no_curtain_hangs_where_the_front_leaps_back_to_another_limb():
     assert (distances(core_of(front, even(-0.25)), beside * torch.tensor([0.9, 1, 1])) < 0).all()
 
 
+def test_no_curtain_hangs_where_both_sides_leap_together():
+    """From one trouser leg to the one that stands behind it, each as deep as a limb."""
+    front = even(0.15)
+    front[:, SIZE // 2 :] = -0.15
+    at_the_leap = along_the_axis(*torch.linspace(-0.2, 0.1, 20).tolist())
+    assert (distances(core_of(front, front - 0.11), at_the_leap) > 0).all()
+
+
 def test_steepness_is_that_of_the_steeper_side():
     ramp = (torch.arange(SIZE) + 0.5) / SIZE * 2 - 1
     slanted = steepness((3 * ramp[:, None] + 4 * ramp).expand(1, 1, SIZE, SIZE))

@@ -159,13 +159,28 @@ def test_most_of_a_wrong_broad_colour_is_put_right(ball, weights):
     np.testing.assert_allclose(share, detail.BROAD_SHARE, atol=0.08)
 
 
-def test_the_hidden_side_is_kept_bit_by_bit(ball, facing):
+def test_the_hidden_side_has_the_colours_of_the_visible_one(ball, weights):
+    """A ball whose left is red and whose right is blue, as the photo tells; the network says so faintly, of both sides,
+    and of a place behind that it is green, which the photo does not show anywhere."""
+    red, blue, green = np.array([0.5, 0.05, 0.05]), np.array([0.05, 0.05, 0.5]), np.array([0.05, 0.5, 0.05])
+    side = lambda points, left, right: np.where(points[..., :1] < ball.centre[0], left, right)  # noqa: E731
+    faint = side(ball.vertices, 0.4 * red + 0.12, 0.4 * blue + 0.12)
+    behind = ball.normals[:, 2] < -0.9
+    soft = np.where(behind[:, None], green, faint).astype(np.float32)
+    result = with_detail(ball, soft, photograph(ball, lambda points: side(points, red, blue)))
+    hidden = (weights == 0) & ~behind & (np.abs(ball.normals[:, 0]) > 0.3)
+    true = encoded(side(ball.vertices, red, blue))
+    assert hidden.sum() > 2000
+    wrong, left = (np.abs(encoded(colour) - true)[hidden].mean() for colour in (soft, result))
+    assert left < 0.5 * wrong
+    np.testing.assert_allclose(result[behind], soft[behind], atol=2e-3)
+
+
+def test_what_the_photo_shows_in_full_is_not_touched_by_the_hidden_side(ball, weights):
     soft = blurred_checker(ball)
-    result = with_detail(ball, soft, photograph(ball, checker))
-    hidden = facing <= detail.FACING[0]
-    assert hidden.sum() > 5000
-    assert result[hidden].tobytes() == soft[hidden].tobytes()
-    assert (result[facing > 0.5] != soft[facing > 0.5]).any(1).mean() > 0.9
+    at = detail.projected(ball.vertices, DISTANCE)
+    result = detail.hidden_side_matched(np.full_like(soft, 0.3), soft, at, weights)
+    assert (result[weights == 1] == np.float32(0.3)).all() and (result[weights < 0.5] != np.float32(0.3)).any()
 
 
 @settings(max_examples=15, deadline=None)
@@ -174,7 +189,7 @@ def test_the_hidden_side_is_kept_bit_by_bit(ball, facing):
     shade=st.floats(0, 3),
     grey=st.floats(0, 1),
 )
-def test_any_photo_gives_an_albedo_and_leaves_the_hidden_side_alone(small_ball, picture, shade, grey):
+def test_any_photo_gives_an_albedo_and_the_hidden_side_no_colour_of_its_own(small_ball, picture, shade, grey):
     albedo = np.full(small_ball.vertices.shape, grey, np.float32)
     shading = np.full_like(albedo, shade)
     result = add_photo_detail(
@@ -183,7 +198,8 @@ def test_any_photo_gives_an_albedo_and_leaves_the_hidden_side_alone(small_ball, 
     assert result.dtype == np.float32 and result.shape == albedo.shape
     assert np.isfinite(result).all() and result.min() >= 0 and result.max() <= 1
     hidden = small_ball.normals[:, 2] < 0
-    assert result[hidden].tobytes() == albedo[hidden].tobytes()
+    known = np.concatenate([result[~hidden], albedo])
+    assert (result[hidden] >= known.min(0) - 1e-3).all() and (result[hidden] <= known.max(0) + 1e-3).all()
 
 
 @pytest.fixture(scope="module")
@@ -230,7 +246,7 @@ def test_colour_does_not_leak_between_parts_that_hide_each_other():
     off = np.linalg.norm(far.vertices + along[:, None] * towards - near.centre, axis=1)
     behind[:count] = (off < near.radius - 2 / SIZE) & (far.vertices[:, 2] > 0.2)
     assert behind.sum() > 500
-    assert result[behind].tobytes() == albedo[behind].tobytes()
+    assert np.abs(encoded(result[behind]) - encoded(albedo[behind])).max() < 0.15  # as the green that is seen
     assert encoded(result[:count, 0]).max() < encoded(0.066) + 0.05  # the green one's red
     assert encoded(result[count:, 1]).max() < encoded(0.066) + 0.05  # the red one's green
     assert (result[:count] != albedo[:count]).any(1).mean() > 0.2

@@ -199,7 +199,7 @@ def test_the_same_request_gives_the_same_bytes(reconstructor, photo_path):
 
 
 @needs_weights
-def test_photo_detail_brings_the_visible_side_nearer_to_the_photo_and_leaves_the_rest(reconstructor, tmp_path):
+def test_photo_detail_brings_the_visible_side_nearer_to_the_photo_without_a_print_behind(reconstructor, tmp_path):
     """A figure in a striped shirt; the same request with and without detail."""
     picture = figure()
     draw = ImageDraw.Draw(picture)
@@ -213,10 +213,12 @@ def test_photo_detail_brings_the_visible_side_nearer_to_the_photo_and_leaves_the
     towards = np.array(camera.position) - v
     facing = (sharp.normals * towards).sum(1) / np.linalg.norm(towards, axis=1)
     changed = (sharp.albedo != soft.albedo).any(1)
-    assert not changed[facing < 0].any() and changed[facing > 0.5].mean() > 0.5
+    assert changed[facing > 0.5].mean() > 0.5
     np.testing.assert_allclose(sharp.shaded * soft.albedo, soft.shaded * sharp.albedo, atol=1e-5)  # the same shading
     u, w = camera.project(v).T
-    shirt = (abs(u - 150) < 25) & (abs(w - 150) < 40) & (facing > 0.7)
+    trunk = (abs(u - 150) < 25) & (abs(w - 150) < 40)
+    shirt, back = trunk & (facing > 0.7), trunk & (facing < -0.5)
+    assert back.sum() > 100 and sharp.albedo[back].std(0).max() < 0.8 * sharp.albedo[shirt].std(0).max()
     photo = np.asarray(picture)[w[shirt].astype(int), u[shirt].astype(int), :3] / 255
     errors = [np.abs(linear_to_srgb(result.shaded[shirt]) - photo).mean() for result in (sharp, soft)]
     assert shirt.sum() > 100 and errors[0] < 0.8 * errors[1]
@@ -322,7 +324,7 @@ def test_the_scene_camera_sees_what_the_crop_camera_saw(pitch):
     rng = np.random.default_rng(0)
     vertices = rng.uniform(-0.8, 0.8, (50, 3)).astype(np.float32)
     square, distance = CropSquare(90.0, 160.0, 220.0), 3.0
-    encoded = Encoded(None, square, distance, None, None, None, None)
+    encoded = Encoded(None, square, distance, None, None, None, None, None)
     to_scene = scene_placement(vertices, 1.8, pitch)
     moved, camera = to_scene(vertices), scene_camera(to_scene, encoded, _photo())
     assert moved[:, 1].min() == pytest.approx(0, abs=1e-6) and moved.dtype == np.float32

@@ -14,7 +14,8 @@ MOST_BLOCKS = 64  # of a level
 class ModelConfig:
     image_size: int = 256  # pixels a side of the crop that the feature extractor sees
     widths: tuple[int, ...] = (32, 64, 128, 192, 256)  # channels at strides 2, 4, 8, 16, 32
-    blocks: tuple[int, ...] = (1, 1, 3, 4, 5)  # residual blocks a level on the way down
+    blocks: tuple[int, ...] = (1, 1, 4, 6, 6)  # residual blocks a level on the way down
+    up_blocks: tuple[int, ...] = (1, 2, 2, 1)  # and on the way up, from stride 2 to 16
     features: int = 40  # learned channels of the pixel-aligned feature map, at stride 2
     skeleton_width: int = 256  # of the network that looks at all joints together
     skeleton_blocks: int = 2  # residual blocks of it
@@ -35,8 +36,8 @@ class ModelConfig:
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
         if {name: _kind(value) for name, value in values.items()} != {f.name: _kind(f.default) for f in fields(cls)}:
             raise ValueError("the model configuration does not fit this version")
-        if max(values["blocks"]) > MOST_BLOCKS:
-            raise ValueError(f"{values['blocks']} are more blocks than a network has")
+        if max(values["blocks"] + values["up_blocks"]) > MOST_BLOCKS:
+            raise ValueError(f"{values['blocks']} and {values['up_blocks']} are more blocks than a network has")
         return cls(**values)
 
 

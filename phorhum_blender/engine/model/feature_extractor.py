@@ -140,7 +140,7 @@ class FeatureExtractor(nn.Module):
         up_widths = (config.features + 8, *widths[1:])
         self.lateral = nn.ModuleList(Convolution(a, b, 1) for a, b in zip(widths[:-1], up_widths[:-1], strict=True))
         self.narrow = nn.ModuleList(Convolution(b, a, 1) for a, b in zip(up_widths, up_widths[1:], strict=False))
-        self.up_blocks = nn.ModuleList(_stack(w, 1) for w in up_widths[:-1])
+        self.up_blocks = nn.ModuleList(_stack(w, n) for w, n in zip(up_widths[:-1], config.up_blocks, strict=True))
         self.skeleton = SkeletonHead(up_widths[1], widths[-1], config.skeleton_width, config.skeleton_blocks)
         self.skeleton_lateral = Convolution(2 * len(BONES), up_widths[1], 1)
         self.parts = nn.Conv2d(up_widths[0], 2 * len(BONES), 1)  # of the visible side, of the far side
