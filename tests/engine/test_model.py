@@ -26,6 +26,7 @@ TINY = ModelConfig(
     image_size=64,
     widths=(8, 16, 16),
     blocks=(1, 1, 1),
+    up_blocks=(1, 1),
     features=8,
     illumination=4,
     field_width=16,
