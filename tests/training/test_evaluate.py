@@ -107,7 +107,7 @@ def test_the_network_predicts_mesh_colour_and_light(truth, tiny_weights, monkeyp
     assert np.linalg.norm(predicted.mesh.vertices, axis=1) == pytest.approx(RADIUS, abs=0.03)
     assert predicted.albedo.shape == predicted.shaded.shape == predicted.mesh.vertices.shape
     changed = (predicted.albedo != predicted.plain_albedo).any(1)
-    assert changed.any() and (predicted.mesh.vertices[changed, 2] > 0).all()  # photo detail, on the side that is seen
+    assert changed[predicted.mesh.vertices[:, 2] > 0.7 * RADIUS].mean() > 0.9  # photo detail, on the side that is seen
     assert np.linalg.norm(predicted.key_light) == pytest.approx(1, abs=1e-5)
 
 
