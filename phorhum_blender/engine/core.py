@@ -25,9 +25,9 @@ class Core:
     """Roughly the signed distance from the core, crop units, outside positive.
 
     Where front and back depth map are nearer to each other than a limb is deep, the core lies in the middle; elsewhere
-    half a limb behind the front. Wherever the maps are about right it is inside of the body, and no part of the person
-    that is seen gets lost. What lies farther behind, f alone knows: one leg may stand behind the other, with nothing
-    between them.
+    half a limb behind the front. It ends where the front leaps from one limb to the next. Wherever the maps are about
+    right it is inside of the body, and no part of the person that is seen gets lost. What lies farther behind, f alone
+    knows: one leg may stand behind the other, with nothing between them.
     """
 
     def __init__(self, encoding: Encoding, distance: float):

@@ -105,34 +105,23 @@ def hidden_side_matched(albedo: np.ndarray, own: np.ndarray, at: np.ndarray, wei
     the places ``at`` (V, 2). What is hidden becomes the mean of the visible colours nearby of which the network says
     the same as of it; where there are none, it stays. Vertices of weight 1 are kept bit by bit.
     """
+    network, colour = linear_to_srgb(own), linear_to_srgb(albedo)
+    key = np.concatenate([at / NEARBY, network / ALIKE], 1)  # so that distances between keys count in deviations
     seen, hidden = np.flatnonzero(weights > 0), np.flatnonzero(weights < 1)
-    before, own = linear_to_srgb(albedo[hidden]), linear_to_srgb(own)
-    shown = np.concatenate([at[seen] / NEARBY, own[seen] / ALIKE, linear_to_srgb(albedo[seen])], 1)
-    palette = _cell_means(shown, at[seen], weights[seen])
-    if not len(palette):
+    sums = _cell_sums(np.concatenate([key, colour], 1)[seen], weights[seen], at[seen], PALETTE_CELLS)
+    sums = sums[sums[:, -1] >= 1]  # cells that the photo shows as much as one vertex in full
+    if not len(sums):
         return albedo
-    own = own[hidden]
-    place = np.concatenate([at[hidden] / NEARBY, own / ALIKE], 1).astype(np.float32)
-    key, colour = torch.from_numpy(palette).split([5, 3], 1)
-    matched = np.empty_like(own)
-    for start in range(0, len(hidden), CHUNK):
-        part = slice(start, start + CHUNK)
-        alike = torch.exp(-torch.cdist(torch.from_numpy(place[part]), key).square() / 2)
-        sums = (alike @ colour).numpy(), alike.sum(1, keepdim=True).numpy()
-        matched[part] = (sums[0] + LEAST_ALIKE * own[part]) / (sums[1] + LEAST_ALIKE)
+    keys, colours = torch.from_numpy((sums[:, :-1] / sums[:, -1:]).astype(np.float32)).split([5, 3], 1)
     result = albedo.copy()
-    result[hidden] = srgb_to_linear(np.clip(before + (1 - weights[hidden, None]) * (matched - own), 0, 1))
+    for start in range(0, len(hidden), CHUNK):
+        part = hidden[start : start + CHUNK]
+        alike = torch.exp(-torch.cdist(torch.from_numpy(key[part].astype(np.float32)), keys).square() / 2)
+        total, weight = (alike @ colours).numpy(), alike.sum(1, keepdim=True).numpy()
+        matched = (total + LEAST_ALIKE * network[part]) / (weight + LEAST_ALIKE)
+        changed = colour[part] + (1 - weights[part, None]) * (matched - network[part])
+        result[part] = srgb_to_linear(np.clip(changed, 0, 1))
     return result
-
-
-def _cell_means(values: np.ndarray, at: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """(P, C) float32: the mean of ``values`` (N, C), counted by ``weight`` (N,), in each cell of the picture that has
-    places ``at`` (N, 2) of at least one vertex's full weight."""
-    cell = np.clip(((at + 1) * PALETTE_CELLS / 2).astype(np.int64), 0, PALETTE_CELLS - 1) @ np.array([1, PALETTE_CELLS])
-    weighted = np.concatenate([values * weight[:, None], weight[:, None]], 1)
-    sums = np.stack([np.bincount(cell, column, PALETTE_CELLS**2) for column in weighted.T], 1)
-    sums = sums[sums[:, -1] >= 1]
-    return (sums[:, :-1] / sums[:, -1:]).astype(np.float32)
 
 
 def unshaded(colour: np.ndarray, shading: np.ndarray, own: np.ndarray) -> np.ndarray:
@@ -253,11 +242,17 @@ def local_mean(values: np.ndarray, weight: np.ndarray, at: np.ndarray, reach: fl
     """(N, C) float64: the mean of ``values`` (N, C) around each place ``at`` (N, 2), counted by ``weight`` (N,) > 0 and
     a Gaussian of standard deviation ``reach`` in the picture; by way of a grid."""
     size = max(1, round(2 * CELLS_PER_REACH / reach))
-    cell = np.clip(((at + 1) * size / 2).astype(np.int64), 0, size - 1) @ np.array([1, size])
-    weighted = np.concatenate([values * weight[:, None], weight[:, None]], 1)
-    sums = np.stack([np.bincount(cell, column, size * size) for column in weighted.T], 1).reshape(size, size, -1)
+    sums = _cell_sums(values, weight, at, size).reshape(size, size, -1)
     near = sample(cv2.GaussianBlur(sums, (0, 0), CELLS_PER_REACH, borderType=cv2.BORDER_CONSTANT), at)
     return near[:, :-1] / near[:, -1:]
+
+
+def _cell_sums(values: np.ndarray, weight: np.ndarray, at: np.ndarray, size: int) -> np.ndarray:
+    """(size * size, C + 1) float64: in each cell of a grid over the picture, row by row, the sum of the ``values``
+    (N, C) at its places ``at`` (N, 2) times their ``weight`` (N,), and that of the weights."""
+    cell = np.clip(((at + 1) * size / 2).astype(np.int64), 0, size - 1) @ np.array([1, size])
+    weighted = np.concatenate([values * weight[:, None], weight[:, None]], 1)
+    return np.stack([np.bincount(cell, column, size * size) for column in weighted.T], 1)
 
 
 def sample(image: np.ndarray, at: np.ndarray, mode: str = "bilinear") -> np.ndarray:

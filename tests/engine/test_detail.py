@@ -159,7 +159,7 @@ def test_most_of_a_wrong_broad_colour_is_put_right(ball, weights):
     np.testing.assert_allclose(share, detail.BROAD_SHARE, atol=0.08)
 
 
-def test_the_hidden_side_has_the_colours_of_the_visible_one(ball, weights):
+def test_the_hidden_side_has_the_colours_of_the_visible_one(ball, weights, facing):
     """A ball whose left is red and whose right is blue, as the photo tells; the network says so faintly, of both sides,
     and of a place behind that it is green, which the photo does not show anywhere."""
     red, blue, green = np.array([0.5, 0.05, 0.05]), np.array([0.05, 0.05, 0.5]), np.array([0.05, 0.5, 0.05])
@@ -174,6 +174,7 @@ def test_the_hidden_side_has_the_colours_of_the_visible_one(ball, weights):
     wrong, left = (np.abs(encoded(colour) - true)[hidden].mean() for colour in (soft, result))
     assert left < 0.5 * wrong
     np.testing.assert_allclose(result[behind], soft[behind], atol=2e-3)
+    assert (result[facing > 0.5] != soft[facing > 0.5]).any(1).mean() > 0.9
 
 
 def test_what_the_photo_shows_in_full_is_not_touched_by_the_hidden_side(ball, weights):
