@@ -28,7 +28,7 @@ from packaging.version import Version
 ROOT = Path(__file__).resolve().parent
 PACKAGE = ROOT / "phorhum_blender"
 SUFFIXES = {".py", ".safetensors", ".md", ".json"}
-WEIGHTS = tuple(f"weights/{name}.safetensors" for name in ("phorhum", "detector", "segmenter"))
+WEIGHTS = tuple(f"weights/{name}.safetensors" for name in ("phorhum", "head", "detector", "segmenter"))
 # where Blender unpacks an extension's wheels on Windows, for the longest name that a local account can have there
 WINDOWS_PACKAGES = (
     f"C:\\Users\\{'n' * 20}\\AppData\\Roaming\\Blender Foundation\\Blender\\5.2\\extensions\\.local\\lib\\"

@@ -5,6 +5,8 @@ reaches each pixel, points with signed distance, surface points. Light, backgrou
 on in training.
 
     python -m training.cache --assets ../shared/assets --out CACHE --first 0 --count 2000 --processes 4
+
+With ``--heads`` a sample is a person's head, as the head's own networks see it (``engine.head``).
 """
 
 from __future__ import annotations
@@ -22,19 +24,23 @@ import numpy as np
 from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
+from phorhum_blender.engine.head import HeadFrame
 from training.render import Hits, Scene, pixel_rays, sphere_directions, visibility
 from training.retarget import bone_of_vertices, enliven, retarget, skeleton_joints, skin, unbend, vary
 from training.subjects import HELD_OUT_GROUPS, Subject, list_subjects, load_poses, load_subject, recolour
 
 SIZE = 256  # pixels a side, unless told otherwise
-EXTERIOR_POINTS = 20_000  # surface points that stand for the outer surface
+EXTERIOR_POINTS, HEAD_POINTS = 20_000, 60_000  # that stand for the outer surface: of a person, of a head
 SURFACE_POINTS = 3_000  # of these, kept
 NEAR_POINTS, RAY_POINTS, BOX_POINTS = 3_500, 2_000, 1_000
 VIEWS = 2  # of a posed person
-DIRECTIONS, MAPS_DIRECTIONS = 256, 64  # to which each pixel's view is free or not; of samples for G alone
+DIRECTIONS, MAPS_DIRECTIONS = 256, 64  # to which each pixel's view is free or not; of heads and samples for G alone
+ESCAPES, FEW_ESCAPES = 32, 2  # rays from a point, and of these, no more of which get away from an enclosed one
 POINT_STEP, NORMAL_STEP = 1 / 8192, 1 / 127  # of stored points (crop units) and normals
 BOX = np.array([[-1.1, -1.1, -0.9], [1.1, 1.1, 0.9]])  # crop units
 MAKEHUMAN_SHARE = float(os.environ.get("PHORHUM_MAKEHUMAN_SHARE", "0.3"))
+REACH = np.array([1.2, 1.2, 1.5])  # crop units from the middle: the surface farther out is not learned
+HEAD_SHIFT, HEAD_SCALE = 0.08, 0.1  # standard deviations of errors of a head's square: half sides, a share of its size
 LIVELY_SHARE = 0.1  # of poses, see :func:`training.retarget.enliven`
 MOST_UNBENT = 1.3  # from poses as captured to straight ones, see :func:`training.retarget.unbend`
 STANDARD_HEIGHT = 1.70  # metres: errors are given for a person of this height
@@ -102,6 +108,23 @@ def place(
     view /= half
     unit = half * STANDARD_HEIGHT / height
     return Placed(subject, view[: len(posed)], distance / half, unit, view[len(posed) :], pitch)
+
+
+def place_head(placed: Placed, rng: np.random.Generator) -> Placed:
+    """The same person before the camera of the head's networks, in a square that is a little off."""
+    found = placed.joints.astype(np.float64)
+    frame = HeadFrame.of_joints(found, placed.distance)
+    shift = np.append(rng.normal(0, HEAD_SHIFT, 2), 0) * frame.half
+    half = frame.half * np.exp(rng.normal(0, HEAD_SCALE))
+    frame = HeadFrame.looking_at(frame.centre + shift, half, placed.distance)
+    return Placed(
+        placed.subject,
+        frame.inwards(placed.vertices),
+        frame.distance,
+        placed.unit * frame.half,
+        frame.inwards(placed.joints),
+        placed.pitch + np.degrees(frame.pitch),
+    )
 
 
 def surface_centre(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -175,10 +198,11 @@ def random_view(rng: np.random.Generator) -> dict:
 
 
 def exterior(scene: Scene, rng: np.random.Generator, count: int) -> Hits:
-    """About ``count`` points of the surface that can be seen from outside, from rays all around."""
+    """About ``count`` points within REACH of the surface that can be seen from outside, from rays all around."""
     low, high = scene.vertices.min(0), scene.vertices.max(0)
     corner = scene.vertices[scene.faces]
     area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
+    area[(np.abs(corner) > REACH).all(1).any(1)] = 0
     tried = count + count // 10  # a few rays leave through the holes of hair cards
     pick = np.searchsorted(np.cumsum(area), rng.uniform(0, area.sum(), tried)).clip(max=len(area) - 1)
     u, v = rng.random((2, tried, 1), dtype=np.float32)
@@ -188,7 +212,7 @@ def exterior(scene: Scene, rng: np.random.Generator, count: int) -> Hits:
     direction /= np.linalg.norm(direction, axis=1, keepdims=True)
     origin = target - direction * np.float32(np.linalg.norm(high - low) + 0.1)
     hits = scene.cast(origin, direction)
-    keep = np.flatnonzero(hits.hit)[:count]
+    keep = np.flatnonzero(hits.hit & (np.abs(hits.position) <= REACH).all(1))[:count]
     return Hits(*(values[keep] for values in vars(hits).values()))
 
 
@@ -207,12 +231,21 @@ def signed_distance(scene: Scene, outer: Hits, points: np.ndarray) -> np.ndarray
     return np.where(winding > 0.5, -size, size)
 
 
+def enclosed(scene: Scene, points: np.ndarray) -> np.ndarray:
+    """(N,) bool: hardly any ray from a point gets away. In a mouth or an eye socket of a modelled head is air, which no
+    photo shows; the head's field learns that it is solid."""
+    ways = sphere_directions(ESCAPES).astype(np.float32)
+    rays = np.repeat(points.astype(np.float32), ESCAPES, axis=0), np.tile(ways, (len(points), 1))
+    return (~scene.occluded(*rays)).reshape(-1, ESCAPES).sum(1) <= FEW_ESCAPES
+
+
 def make_sample(
     placed: Placed,
     rng: np.random.Generator,
     size: int = SIZE,
     scene: Scene | None = None,
     maps_only: bool = False,
+    head: bool = False,
 ) -> dict[str, np.ndarray]:
     """All arrays of one sample, as they are stored; see :func:`load_sample`, which lays them out.
 
@@ -229,9 +262,10 @@ def make_sample(
     plane, direction = pixel_rays(size, distance, window)
     front = scene.cast(plane - direction * 3, direction)
     back = scene.cast(plane + direction * 3, -direction)
+    hit = front.hit & back.hit & np.all([np.abs(side.position[:, 2]) <= REACH[2] for side in (front, back)], 0)
     seen = np.flatnonzero((alpha > 0) | front.hit)
     centre_albedo = np.where(alpha[seen, None] > 0, albedo[seen], front.albedo[seen])
-    count = MAPS_DIRECTIONS if maps_only else DIRECTIONS
+    count = MAPS_DIRECTIONS if maps_only or head else DIRECTIONS
     # a random rotation; scipy's own takes its seed by other names in other versions
     quaternion = np.random.RandomState(rng.integers(2**31)).normal(size=4)
     axes = Rotation.from_quat(quaternion).apply(sphere_directions(count)).astype(np.float32)
@@ -248,7 +282,7 @@ def make_sample(
         "pixel": pixel.astype(_pixel_type(size)),
         "alpha": alpha[seen].astype(np.uint8),
         "albedo": centre_albedo.astype(np.uint8),
-        "hit": front.hit[seen] & back.hit[seen],
+        "hit": hit[seen],
         "normal": np.round(front.normal[seen] * 127).astype(np.int8),
         "front": front.position[seen, 2].astype(np.float16),
         "back": back.position[seen, 2].astype(np.float16),
@@ -261,20 +295,31 @@ def make_sample(
         "part": part[front.face[seen]],
         "joints": placed.joints.astype(np.float32),
         "kind": np.array(placed.subject.kind),
-        **({} if maps_only else _points_and_surface(scene, front, back, direction, rng)),
+        **({} if maps_only else _points_and_surface(scene, front, back, hit, direction, rng, head)),
     }
 
 
 def _points_and_surface(
-    scene: Scene, front: Hits, back: Hits, direction: np.ndarray, rng: np.random.Generator
+    scene: Scene,
+    front: Hits,
+    back: Hits,
+    hit: np.ndarray,
+    direction: np.ndarray,
+    rng: np.random.Generator,
+    head: bool,
 ) -> dict[str, np.ndarray]:
-    """What f learns from; ``front`` and ``back`` of rays in ``direction`` (N, 3)."""
-    outer = exterior(scene, rng, EXTERIOR_POINTS)
-    points = np.round(_sample_points(outer, front, back, direction, rng) / POINT_STEP).astype(np.int16)
+    """What f learns from; ``front`` and ``back`` of rays in ``direction`` (N, 3), ``hit`` (N,) those of which points
+    are taken; ``head`` as in :func:`make_sample`."""
+    outer = exterior(scene, rng, HEAD_POINTS if head else EXTERIOR_POINTS)
+    points = np.round(_sample_points(outer, front, back, hit, direction, rng) / POINT_STEP).astype(np.int16)
+    distance = signed_distance(scene, outer, points * POINT_STEP)
+    if head:
+        outside = np.flatnonzero(distance > 0)
+        distance[outside[enclosed(scene, points[outside] * POINT_STEP)]] *= -1
     keep = rng.permutation(len(outer.position))[:SURFACE_POINTS]
     return {
         "points": points,
-        "distance": signed_distance(scene, outer, points * POINT_STEP).astype(np.float16),
+        "distance": distance.astype(np.float16),
         "surface": np.round(outer.position[keep] / POINT_STEP).astype(np.int16),
         "surface_normal": np.round(outer.normal[keep] / NORMAL_STEP).astype(np.int8),
         "surface_albedo": outer.albedo[keep],
@@ -299,12 +344,14 @@ def _supersample(colour: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray
     return albedo.reshape(-1, 3), total.reshape(-1) * (255 / 4)
 
 
-def _sample_points(outer: Hits, front: Hits, back: Hits, direction: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def _sample_points(
+    outer: Hits, front: Hits, back: Hits, hit: np.ndarray, direction: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Near the surface, along whole rays, and in the whole box."""
     pick = rng.integers(len(outer.position), size=NEAR_POINTS)
     spread = rng.choice([0.008, 0.025, 0.07], size=(NEAR_POINTS, 1))
     near = outer.position[pick] + rng.normal(size=(NEAR_POINTS, 3)) * spread
-    both = np.flatnonzero(front.hit & back.hit)
+    both = np.flatnonzero(hit)
     ray = both[rng.integers(len(both), size=RAY_POINTS)]
     z = rng.uniform(back.position[ray, 2] - 0.3, front.position[ray, 2] + 0.3)
     along = front.position[ray] + direction[ray] * ((z - front.position[ray, 2]) / direction[ray, 2])[:, None]
@@ -400,6 +447,7 @@ class Job:
     poses: int = 1
     maps_only: bool = False
     lively: float = LIVELY_SHARE
+    heads: bool = False
 
     def __call__(self, seed: int) -> int:
         """Writes the samples of one person that are not there yet; returns how many."""
@@ -414,10 +462,11 @@ class Job:
                 path = next(todo)
                 if path.exists():
                     continue
+                placed = place_head(placed, rng) if self.heads else placed
                 partial = path.with_suffix(".part")
                 with open(partial, "wb") as file:
                     here = scene.moved(placed.vertices)
-                    np.savez(file, **make_sample(placed, rng, self.size, here, self.maps_only))
+                    np.savez(file, **make_sample(placed, rng, self.size, here, self.maps_only, self.heads))
                 os.replace(partial, path)
                 made += 1
         return made
@@ -461,8 +510,11 @@ def main() -> None:
     parser.add_argument("--held-out", action="store_true", help="people and poses that training never sees")
     parser.add_argument("--maps-only", action="store_true", help="for training.train --maps-only: made sooner")
     parser.add_argument("--lively", type=float, default=LIVELY_SHARE, help="share of lively poses in training")
+    parser.add_argument("--heads", action="store_true", help="samples of heads, for training.train --network head")
     args = parser.parse_args()
-    job = Job(args.assets, args.out, args.views, args.held_out, args.size, args.poses, args.maps_only, args.lively)
+    job = Job(
+        args.assets, args.out, args.views, args.held_out, args.size, args.poses, args.maps_only, args.lively, args.heads
+    )
     start, made, told = time.time(), 0, 0
     for count in run(job, range(args.first, args.first + args.count), args.processes):
         made += count

@@ -36,6 +36,7 @@ STRANGER_SHARE = 0.12  # see Choices.strangers
 UNKNOWN_SHARE, GOOD_SHARE = 0.03, 0.57  # of the masks that are not known, and that are right; the others are coarse
 PIECE_SHARE = 0.3  # of the coarse masks that take in a piece of the background; twice as many where somebody is there
 BAR_SHARE = 0.1  # of the pictures with something thin before the person: a bar, a strap, a branch
+ENLARGED_SHARE, LEAST_PIXELS = 0.6, 32  # see Choices.enlarged: of the pictures; pixels a side that they are made of
 OWN_PHOTO_SHARE = 0.5  # of the pictures, where the user has given photos as backgrounds
 # rows of a sample's points: near the surface, along whole rays, in the whole box
 POINT_KINDS = dict(zip(("near", "rays", "box"), np.cumsum([NEAR_POINTS, RAY_POINTS, BOX_POINTS]).tolist(), strict=True))
@@ -51,6 +52,7 @@ class Choices:
     mask: str = "detected"  # of MASKS: as detectors give it, the true one, or never known
     told: float = KNOWN_SHARE  # share of the pictures where G is told the camera's distance, and likewise its pitch
     strangers: float = STRANGER_SHARE  # share of the pictures where somebody else stands behind the person
+    enlarged: bool = False  # whether some have fewer pixels than they are shown with: a head is small in most photos
     field: bool = True  # whether f learns, too, from the samples that have what it learns from
 
 
@@ -223,6 +225,10 @@ def make_photo(
     image = np.concatenate([picture, mask[..., None]], -1).astype(np.float32)
     if size != image.shape[0]:
         image = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA)
+
+    if choices.enlarged and rng.random() < ENLARGED_SHARE:
+        pixels = round(math.exp(rng.uniform(math.log(LEAST_PIXELS), math.log(size))))
+        image = cv2.resize(cv2.resize(image, (pixels, pixels), interpolation=cv2.INTER_AREA), (size, size))
 
     out = _map_targets(sample, alpha, person, size // 2)
     out["patch"] = _patch_corner(out["weight"][0], rng)

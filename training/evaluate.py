@@ -28,13 +28,12 @@ import torch
 from phorhum_blender.engine.camera import CropSquare
 from phorhum_blender.engine.colour import linear_to_srgb
 from phorhum_blender.engine.contracts import Request
-from phorhum_blender.engine.detail import add_photo_detail
 from phorhum_blender.engine.errors import UserError
 from phorhum_blender.engine.lighting import fit_light_rig
 from phorhum_blender.engine.person import select_person
 from phorhum_blender.engine.photo import load_photo
-from phorhum_blender.engine.reconstruct import NORMAL_STEP, Encoded, Reconstructor
-from phorhum_blender.engine.surface import extract_surface, field_normals
+from phorhum_blender.engine.reconstruct import Encoded, Reconstructor
+from phorhum_blender.engine.surface import extract_surface
 from training import metrics
 from training.backgrounds import PHOTO_SUFFIXES
 from training.baselines import Baselines, Field
@@ -99,7 +98,8 @@ def encode_picture(network: Reconstructor, picture: np.ndarray, distance: float,
     size = network.model.config.image_size
     image = cv2.resize(picture.transpose(1, 2, 0), (size, size), interpolation=cv2.INTER_AREA)
     down = None if pitch is None else math.radians(pitch)
-    return network.encode_crop(image, CropSquare(0.0, 0.0, 2.0), distance, down)
+    encoded = network.encode_crop(image, CropSquare(0.0, 0.0, 2.0), distance, down)
+    return network.with_head(encoded, np.ascontiguousarray(picture.transpose(1, 2, 0)))
 
 
 @torch.inference_mode()
@@ -107,16 +107,17 @@ def from_network(network: Reconstructor, truth: Truth, resolution: int, tilt_kno
     """The shipped reconstruction from the crop on: no detector, known camera, or all but its tilt. Raises
     :class:`UserError` when there is no surface."""
     encoded = encode_picture(network, truth.image, truth.distance, truth.case.pitch if tilt_known else None)
+    return predict(network, truth, encoded, resolution)
 
-    def distances(points: np.ndarray) -> np.ndarray:
-        return network.distances(encoded, points)
 
-    surface = extract_surface(distances, network.bounds(encoded), resolution)
-    normals = field_normals(distances, surface.vertices, NORMAL_STEP)
+def predict(network: Reconstructor, truth: Truth, encoded: Encoded, resolution: int) -> Prediction:
+    """As :func:`from_network`, of what the network says of the picture."""
+    surface = network.surface(encoded, resolution)
+    normals = network.normals(encoded, surface.vertices)
     plain = network.albedo(encoded, surface.vertices, lambda fraction: None)
     shading = network.shading(encoded, normals)
     picture = np.ascontiguousarray(truth.image.transpose(1, 2, 0))
-    albedo = add_photo_detail(surface.vertices, surface.faces, normals, plain, shading, picture, truth.distance)
+    albedo = network.detailed(encoded, surface, normals, plain, shading, picture, picture)
     return Prediction(
         mesh=Mesh(surface.vertices, surface.faces),
         albedo=albedo,

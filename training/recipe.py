@@ -3,8 +3,9 @@
     python -m training.recipe --assets ../shared/assets --out RUN --minutes 240
 
 It goes on where it was when it was killed. RUN gets ``maps/``, ``samples/`` and ``held_out/`` (see ``training.cache``),
-the files of ``training.train``, and at last ``weights.safetensors`` of all stages. ``--minutes`` are those of learning;
-the samples of 2,000 people take about 35 more on two cores.
+the files of ``training.train``, and at last ``weights.safetensors`` of all stages; ``heads/``, ``head_held_out/`` and
+``head/`` are the same of the head's networks. ``--minutes`` are those of learning; the samples of 2,000 people take
+about 50 more on two cores.
 """
 
 from __future__ import annotations
@@ -23,6 +24,9 @@ MAPS_SEED = 1_000_000  # of the first person for G alone, so that they are other
 MAPS_SIZE, MAPS_POSES = 96, 5  # pixels; of each person, two views each
 FULL_SIZE = 192  # pixels, of the samples from which f learns too
 MAPS_PEOPLE = 2  # for each person whose field is learned, too
+HEADS_SEED = 2_000_000
+HEADS_SIZE, HEADS_VIEWS = 128, 4
+HEAD = f"--network head --size {HEADS_SIZE} --batch 32"
 
 
 @dataclass(frozen=True)
@@ -31,15 +35,20 @@ class Stage:
     share: float  # of the minutes
     samples: str  # folder
     arguments: str  # of training.train
+    run: str = ""  # folder of its checkpoint, log and weights, where that is not RUN
 
 
 # Small photos and G alone first: what limbs do in depth is the hard part, and it is learned from many cheap pictures of
 # many people in many poses, which G would learn by heart if they were few.
 STAGES = (
-    Stage("maps64", 0.10, "maps", "--maps-only --size 64 --batch 32 --lr 3e-3 --last-rate 0.4"),
-    Stage("maps96", 0.40, "maps", "--maps-only --size 96 --batch 32 --lr 3e-3 --last-rate 0.3"),
-    Stage("all128", 0.25, "samples", "--no-patches --size 128 --batch 32 --lr 2e-3 --last-rate 0.4"),
-    Stage("all192", 0.25, "samples", "--no-patches --size 192 --batch 16 --lr 1e-3"),
+    Stage("maps64", 0.08, "maps", "--maps-only --size 64 --batch 32 --lr 3e-3 --last-rate 0.4"),
+    Stage("maps96", 0.32, "maps", "--maps-only --size 96 --batch 32 --lr 3e-3 --last-rate 0.3"),
+    Stage("all128", 0.20, "samples", "--no-patches --size 128 --batch 32 --lr 2e-3 --last-rate 0.4"),
+    Stage("all192", 0.20, "samples", "--no-patches --size 192 --batch 16 --lr 1e-3"),
+    Stage(
+        "headmaps", 0.07, "heads", "--network head --maps-only --size 128 --batch 32 --lr 3e-3 --last-rate 0.3", "head"
+    ),
+    Stage("headall", 0.13, "heads", "--network head --no-patches --size 128 --batch 32 --lr 2e-3", "head"),
 )
 
 
@@ -53,6 +62,12 @@ def make_samples(assets: Path, out: Path, people: int, workers: int) -> None:
             people * MAPS_PEOPLE,
         ),
         (cache.Job(assets, out / "samples", cache.VIEWS, held_out=False, size=FULL_SIZE), 0, people),
+        (
+            cache.Job(assets, out / "head_held_out", cache.VIEWS, held_out=True, size=HEADS_SIZE, heads=True),
+            HELD_OUT_SEED,
+            HELD_OUT_PEOPLE,
+        ),
+        (cache.Job(assets, out / "heads", HEADS_VIEWS, False, HEADS_SIZE, heads=True), HEADS_SEED, people),
     )
     for job, first, count in jobs:
         made = sum(cache.run(job, range(first, first + count), workers))
@@ -84,13 +99,15 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--workers", type=int, default=1, help="processes that make samples, then photos")
     args, passed_on = parser.parse_known_args(arguments)
     make_samples(args.assets, args.out, args.people, max(args.workers, 1))
-    common = ["--held-out", str(args.out / "held_out"), "--assets", str(args.assets), "--out", str(args.out)]
-    common += ["--workers", str(args.workers), *passed_on]
+    common = ["--assets", str(args.assets), "--workers", str(args.workers), *passed_on]
     for stage in stages_to_do(args.out):
+        held_out = args.out / (f"{stage.run}_held_out" if stage.run else "held_out")
+        folders = ["--cache", str(args.out / stage.samples), "--held-out", str(held_out)]
+        folders += ["--out", str(args.out / stage.run)]
         minutes = str(args.minutes * stage.share)
-        samples = str(args.out / stage.samples)
-        train.main([*common, "--cache", samples, "--stage", stage.name, "--minutes", minutes, *stage.arguments.split()])
-    print(args.out / "weights.safetensors")
+        train.main([*common, *folders, "--stage", stage.name, "--minutes", minutes, *stage.arguments.split()])
+    for run in sorted({stage.run for stage in STAGES}):
+        print(args.out / run / "weights.safetensors")
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -122,6 +123,13 @@ class Trainer(TimedRun):
         return float(value.detach())
 
 
+def without_field(network: PhorhumModel) -> PhorhumModel:
+    """The same G, with the f and s that it does not need as small as can be."""
+    model = PhorhumModel(replace(network.config, field_width=1, field_layers=1, octaves=1, shading_width=1))
+    model.feature_extractor.load_state_dict(network.feature_extractor.state_dict())
+    return model
+
+
 @torch.inference_mode()
 def evaluate(network: PhorhumModel, crops: list[tuple[torch.Tensor, torch.Tensor]], size: int = 160) -> float:
     """Mean IoU of the masks of ``crops``, as the network sees them at ``size`` pixels."""
@@ -145,7 +153,7 @@ def train(trainer: Trainer, cache: Path, assets: Path, minutes: float, out: Path
         state,
         lambda done: {"loss": trainer.step(*next(loader), done)},
         lambda: {"mask_iou": evaluate(trainer.average, held_out)},
-        lambda: trainer.average.save(out),
+        lambda: without_field(trainer.average).save(out),
     )
 
 

@@ -23,7 +23,7 @@ import torch
 from PIL import Image
 from torch.utils.data import DataLoader
 
-from phorhum_blender.engine.model import ModelConfig, PhorhumModel
+from phorhum_blender.engine.model import HEAD, ModelConfig, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import dense_maps
 from training import processes
 from training.backgrounds import background_photos
@@ -35,6 +35,8 @@ from training.optimiser import Optimiser
 from training.patches import Perception
 from training.surface_check import SurfaceCheck
 
+NETWORKS = {"person": ModelConfig(), "head": HEAD}
+BEYOND_A_HEAD = ("joints", "joint_depth", "joint_heat", "tilt")  # losses of what a picture of a head does not show
 EMA_DECAY = 0.998
 WARM_UP = 100  # steps, or a tenth of all where those are few
 HELD_OUT_SEED = 7
@@ -52,6 +54,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument(
         "--begin-with", dest="start", type=Path, help="weights that a new run begins with, such as those that ship"
     )
+    parser.add_argument("--network", choices=NETWORKS, default="person", help="head: from samples of heads")
     parser.add_argument("--minutes", type=float, required=True, help="of this stage, over all its slices")
     parser.add_argument("--steps", type=int, default=10**9, help="of this stage at the most")
     parser.add_argument("--stage", default="first", help="a new name starts a new schedule from the old weights")
@@ -104,9 +107,11 @@ def best_precision(device: str) -> str:
     return "bf16" if made_for_it else "fp32"
 
 
-def loss_weights(changes: list[str]) -> dict[str, float]:
-    """WEIGHTS with the changes that the command line asks for, each 'name=number'."""
+def loss_weights(changes: list[str], network: str = "person") -> dict[str, float]:
+    """WEIGHTS of a network with the changes that the command line asks for, each 'name=number'."""
     weights = dict(WEIGHTS)
+    if network == "head":
+        weights |= dict.fromkeys(BEYOND_A_HEAD, 0.0)
     for change in changes:
         name, _, number = change.partition("=")
         if name not in weights:
@@ -121,11 +126,11 @@ class Trainer:
         self.rank, self.world = processes.join()
         if args.batch % self.world:
             raise SystemExit(f"A batch of {args.batch} can't be shared evenly by {self.world} processes.")
-        self.weights = loss_weights(args.weight)
+        self.weights = loss_weights(args.weight, args.network)
         perceived = any(weight for name, weight in self.weights.items() if name.startswith("perceived"))
         rendered = not (args.maps_only or args.no_patches)
         self.perception = Perception().to(args.device) if perceived and rendered else None
-        self.model = PhorhumModel(replace(ModelConfig(), image_size=args.size)).to(args.device)
+        self.model = PhorhumModel(replace(NETWORKS[args.network], image_size=args.size)).to(args.device)
         if args.start:
             self.model.load_state_dict(PhorhumModel.load(args.start).state_dict())
         self.model = self.model.to(memory_format=torch.channels_last)
@@ -183,7 +188,13 @@ class Trainer:
             rank=self.rank,
             world=self.world,
             choices=Choices(
-                args.backgrounds, tuple(args.points), args.mask, args.told, args.strangers, not args.maps_only
+                args.backgrounds,
+                tuple(args.points),
+                args.mask,
+                args.told,
+                args.strangers,
+                enlarged=args.network == "head",
+                field=not args.maps_only,
             ),
         )
         # a forked worker can inherit a held lock of a thread pool and never start
@@ -248,7 +259,8 @@ class Trainer:
         batches = [{k: v.to(self.args.device) for k, v in b.items()} for b in self.held_out]
         results = [self.losses(self.average, batch) for batch in batches]
         entry = {"held_out": {k: sum(r[k].item() for r in results) / len(results) for k in results[0]}}
-        if not self.args.maps_only and self.surface_check.due(self.state["seconds"]):
+        whole = self.args.network == "person"
+        if whole and not self.args.maps_only and self.surface_check.due(self.state["seconds"]):
             weights = self.args.out / "weights.safetensors"
             entry["surface"] = self.surface_check(weights, self.args.device, self.args.threads)
         self.log(entry)

@@ -30,8 +30,9 @@ class Core:
     knows: one leg may stand behind the other, with nothing between them.
     """
 
-    def __init__(self, encoding: Encoding, distance: float):
-        """``distance`` of the camera, crop units."""
+    def __init__(self, encoding: Encoding, distance: float, scale: float = 1.0):
+        """``distance`` of the camera, crop units. All lengths are ``scale`` times those of a body's core."""
+        self._scale = scale
         maps = dense_maps(encoding.features)
         front = maps["front"]
         self._maps = without_creases(torch.cat([front, front - maps["back"], maps["mask"], steepness(front)], 1))
@@ -40,18 +41,18 @@ class Core:
     def distances(self, points: torch.Tensor, hull: torch.Tensor) -> torch.Tensor:
         """(N,) of ``points`` (N, 3), of which ``hull`` (N,) is the signed distance from the mask's outline."""
         front, thickness, seen, steep = seen_at(self._maps, points, self._distance)
-        depth = thickness.clamp(max=LIMB)
-        inwards = (-hull / ROUNDNESS).clamp(0, 1)
+        depth = thickness.clamp(max=LIMB * self._scale)
+        inwards = (-hull / (ROUNDNESS * self._scale)).clamp(0, 1)
         half = depth / 2 * SHARE * (inwards * (2 - inwards)).sqrt()  # an ellipse: a slab would end in a flat strip
-        away = (points[:, 2] - (front - depth / 2)).abs() - half.clamp(min=LEAST)
-        leap = (steep - STEEPEST) * LEAP_END
+        away = (points[:, 2] - (front - depth / 2)).abs() - half.clamp(min=LEAST * self._scale)
+        leap = (steep - STEEPEST) * LEAP_END * self._scale
         # depth maps are steep at limbs, so a difference in depth is more than the distance
-        return torch.maximum(away * STEEPNESS, torch.maximum(leap, -seen * EDGE))
+        return torch.maximum(away * STEEPNESS, torch.maximum(leap, -seen * EDGE * self._scale))
 
     def united(self, field: torch.Tensor, points: torch.Tensor, hull: torch.Tensor) -> torch.Tensor:
         """Signed distance (N,) of the union with a ``field`` (N,) at ``points`` (N, 3), ``hull`` as in
         :meth:`distances`."""
-        return smooth_minimum(field, self.distances(points, hull), BLEND)
+        return smooth_minimum(field, self.distances(points, hull), BLEND * self._scale)
 
 
 def steepness(depth: torch.Tensor) -> torch.Tensor:

@@ -17,6 +17,8 @@ crop units; colours are linear unless called encoded, which is sRGB.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 import torch
@@ -41,7 +43,23 @@ TOLERANCE = 0.012  # least difference in depth between two parts of which one hi
 PALETTE_CELLS = 32  # along the picture's side: each gives the palette of the hidden side one colour
 NEARBY = 0.2  # standard deviation in the picture of the colours that count for a place
 ALIKE = 0.1  # standard deviation in encoded colour, between what the network says of a place and of the palette's
+SAME_PART = 0.3  # likewise in how far both belong to the head
 LEAST_ALIKE = 1.0  # of the weights, which add up to 1 for each cell here that is wholly alike: the own colour counts so
+
+
+@dataclass(frozen=True)
+class CloseUp:
+    """The crop in more pixels, for what the mesh shows more finely."""
+
+    colour: np.ndarray  # (S, S, 3) float32 0..1 encoded
+    share: np.ndarray  # (V,) 0..1 how far each vertex takes its colour from here
+
+    def reliable(self, inset: np.ndarray, at: np.ndarray) -> np.ndarray:
+        """The colour (N, 3) at the places ``at`` (N, 2), that of the nearest pixel well inside of the borders, from
+        which ``inset`` (s, s) is the distance."""
+        size = len(self.colour)
+        good = cv2.resize(inset, (size, size), interpolation=cv2.INTER_LINEAR) > UNRELIABLE
+        return sample(extended(self.colour, good), at)
 
 
 def add_photo_detail(
@@ -52,20 +70,22 @@ def add_photo_detail(
     shading: np.ndarray,
     picture: np.ndarray,
     distance: float,
+    close_up: CloseUp | None = None,
 ) -> np.ndarray:
     """The albedo (V, 3) float32, linear 0..1, with the photo's detail where the camera sees the surface, elsewhere in
     the colours that are seen.
 
     ``vertices`` (V, 3), outward unit ``normals`` (V, 3), the network's ``albedo`` (V, 3) and ``shading`` (V, 3) there;
     ``faces`` (F, 3) counter-clockwise seen from outside. ``picture`` (S, S, 4) 0..1: encoded colour and the mask of the
-    square crop. ``distance`` of the camera.
+    square crop, which has about as many pixels as the mesh has vertices. ``distance`` of the camera. ``close_up``: what
+    has more of both.
     """
     depth = depth_map(vertices, faces, distance, len(picture))
     inset = border_distance(depth, picture[..., 3] >= 0.5)
     weights = photo_weights(vertices, normals, depth, inset, distance)
     at = projected(vertices, distance)
-    detailed = recoloured(albedo, albedo, shading, picture[..., :3], inset, at, weights)
-    return hidden_side_matched(detailed, albedo, at, weights)
+    detailed = recoloured(albedo, albedo, shading, picture[..., :3], inset, at, weights, close_up)
+    return hidden_side_matched(detailed, albedo, at, weights, close_up.share if close_up else None)
 
 
 def recoloured(
@@ -76,6 +96,7 @@ def recoloured(
     inset: np.ndarray,
     at: np.ndarray,
     weights: np.ndarray,
+    close_up: CloseUp | None = None,
 ) -> np.ndarray:
     """``albedo`` (V, 3) float32, linear 0..1, faded by ``weights`` (V,) 0..1 into the photo's unshaded fine colour.
 
@@ -89,7 +110,11 @@ def recoloured(
     at, weight = at[seen], weights[seen]
     colour = extended(colour, inset > UNRELIABLE)
     soft = cv2.GaussianBlur(colour, (0, 0), SOFTNESS * len(colour) / 2)
-    sharp, dull = (unshaded(sample(image, at), shading[seen], own[seen]) for image in (colour, soft))
+    found = sample(colour, at)
+    if close_up:
+        share = close_up.share[seen, None]
+        found = found + share * (close_up.reliable(inset, at) - found)
+    sharp, dull = (unshaded(seen_colour, shading[seen], own[seen]) for seen_colour in (found, sample(soft, at)))
     before, own = linear_to_srgb(albedo[seen]), linear_to_srgb(own[seen])
     target = own + BROAD_SHARE * local_mean(dull - own, weight, at, BROAD)
     fine = np.clip(transferred(dull, target, sharp, weight, at), 0, 1)
@@ -98,21 +123,26 @@ def recoloured(
     return result
 
 
-def hidden_side_matched(albedo: np.ndarray, own: np.ndarray, at: np.ndarray, weights: np.ndarray) -> np.ndarray:
+def hidden_side_matched(
+    albedo: np.ndarray, own: np.ndarray, at: np.ndarray, weights: np.ndarray, head: np.ndarray | None = None
+) -> np.ndarray:
     """``albedo`` (V, 3) float32, linear 0..1, whose hidden side has the colours of the visible one.
 
     ``own`` (V, 3) is what the network says of the albedo, ``weights`` (V,) 0..1 how far the photo shows each vertex, at
     the places ``at`` (V, 2). What is hidden becomes the mean of the visible colours nearby of which the network says
-    the same as of it; where there are none, it stays. Vertices of weight 1 are kept bit by bit.
+    the same as of it; where there are none, it stays. Vertices of weight 1 are kept bit by bit. ``head`` (V,) 0..1 says
+    what belongs to the head: a hat takes its colours from hats, not from the shirt below it.
     """
     network, colour = linear_to_srgb(own), linear_to_srgb(albedo)
-    key = np.concatenate([at / NEARBY, network / ALIKE], 1)  # so that distances between keys count in deviations
+    part = np.zeros(len(at)) if head is None else head
+    # so that distances between keys count in deviations
+    key = np.concatenate([at / NEARBY, network / ALIKE, part[:, None] / SAME_PART], 1)
     seen, hidden = np.flatnonzero(weights > 0), np.flatnonzero(weights < 1)
     sums = _cell_sums(np.concatenate([key, colour], 1)[seen], weights[seen], at[seen], PALETTE_CELLS)
     sums = sums[sums[:, -1] >= 1]  # cells that the photo shows as much as one vertex in full
     if not len(sums):
         return albedo
-    keys, colours = torch.from_numpy((sums[:, :-1] / sums[:, -1:]).astype(np.float32)).split([5, 3], 1)
+    keys, colours = torch.from_numpy((sums[:, :-1] / sums[:, -1:]).astype(np.float32)).split([6, 3], 1)
     result = albedo.copy()
     for start in range(0, len(hidden), CHUNK):
         part = hidden[start : start + CHUNK]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 
+from .segments import nearest_places
 from .skeleton import BONES
 
 SHINS = torch.tensor([BONES["l_shin"], BONES["r_shin"]])
@@ -23,9 +24,7 @@ class Gap:
     def raised(self, field: torch.Tensor, points: torch.Tensor) -> torch.Tensor:
         """``field`` (N,) signed distance at ``points`` (N, 3), crop units, outside positive: higher by up to ``DOUBT``
         where a point lies between both shins and in the flesh of neither."""
-        along = self._end - self._start
-        share = ((points[:, None] - self._start) * along).sum(-1) / along.square().sum(-1).clamp(min=1e-8)
-        nearest = self._start + share.clamp(0, 1)[..., None] * along  # (N, 2, 3)
+        nearest = nearest_places(points, self._start, self._end)  # (N, 2, 3)
         away = (points[:, None] - nearest).norm(dim=-1)
         detour = away.sum(1) - (nearest[:, 0] - nearest[:, 1]).norm(dim=-1)
         beyond_flesh = ((away.amin(1) - FLESH) / FADE).clamp(0, 1)

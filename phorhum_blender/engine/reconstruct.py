@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections.abc import Callable, Iterator
@@ -20,15 +21,16 @@ from .camera import (
     CropSquare,
     distance_from_focal,
     pitch_of_crop,
-    seen_at,
     unproject,
     view_code,
 )
 from .contracts import HEIGHTS, RESOLUTIONS, People, PhotoCamera, Request, Result, pitch_rotation
 from .core import Core
-from .detail import add_photo_detail
+from .detail import CloseUp, add_photo_detail
 from .errors import UserError
 from .gap import Gap
+from .head import LEAST_SEEN, Head
+from .head import SHIPPED as HEAD_WEIGHTS
 from .lighting import fit_light_rig
 from .mask import with_mask
 from .memory import check_memory, check_square
@@ -38,6 +40,8 @@ from .model.first_light import srgb_to_linear
 from .people import picture_chosen, picture_people
 from .person import NoPersonError, Person, candidates, select_person
 from .photo import Photo, load_photo
+from .refinement import refined
+from .silhouette import Silhouette
 from .stance import camera_pitch
 from .surface import Surface, extract_surface, field_normals
 
@@ -54,14 +58,15 @@ STAGES = {
     "Fitting light": (0.95, 0.98),
     "Finishing": (0.98, 1.0),
 }
-NORMAL_STEP = 0.006  # crop units: gradients are taken over about a centimetre
+NORMAL_STEP, HEAD_STEP = 0.006, 0.0025  # crop units: gradients are taken over about a centimetre, of the head less
+HEAD_DIVISIONS = 2  # how often the edges of the head's triangles are halved
+LEAST_CELL = 0.0019  # crop units: to no shorter edges
 DEPTH_MARGIN = 0.2  # crop units that the evaluation box reaches beyond the predicted depths
 DISTANCES = (1.8, 20.0)  # crop units: cameras nearer or farther are taken for wrong EXIF
 CHUNK = 8192  # points a call of f: small enough for the caches, and for a quick answer to Cancel
 PIXELS_PER_CELL = 2  # of the picture that photo detail is taken from: more than vertices a cell apart can hold
+HEAD_PICTURE = 768  # pixels a side, at the most, of the crop that the head is cut out of
 WELL_OUTSIDE = 0.05  # crop units from the silhouette, beyond which f is not asked
-OUTLINE_SCALE = 4  # steps a pixel of the crop in which the outline is drawn
-OUTLINE_BLUR = 0.8  # pixels of the crop: standard deviation; less shows the pixels as a ladder along the flanks
 EDGE = 2.0  # pixels: a box this near to the photo's edge is cut off by it
 
 
@@ -77,6 +82,7 @@ class Encoded:
     field: PreparedField
     core: Core
     gap: Gap
+    head: Head | None = None  # None: not looked at, or not in the photo
 
 
 @dataclass
@@ -95,36 +101,6 @@ class Stopwatch:
         self.seconds[name] = round(time.perf_counter() - began, 3)
 
 
-class Silhouette:
-    """The visual hull of the person's mask as a lower bound of the signed distance.
-
-    What lies inside of a hull is nowhere farther from its own surface than from the hull's, and outside of the hull
-    nowhere nearer: its signed distance can't be smaller than the hull's. Raising the field to that bound trims what
-    the network imagines outside of a mask that is known.
-    """
-
-    def __init__(self, mask: np.ndarray, distance: float):
-        """``mask`` (S, S) 0..1 of the crop; one without any background (nothing is known) bounds nothing."""
-        from scipy.ndimage import distance_transform_edt, gaussian_filter
-
-        # partly covered pixels tell where in them the outline runs
-        mask = cv2.resize(np.asarray(mask, np.float32), None, fx=OUTLINE_SCALE, fy=OUTLINE_SCALE)
-        inside = mask >= 0.5
-        if inside.all():
-            signed = np.full(mask.shape, -1e3)
-        else:
-            # the outline runs half a pixel from the centres of the pixels beside it
-            signed = distance_transform_edt(~inside) - distance_transform_edt(inside) - np.where(inside, -0.5, 0.5)
-            signed = gaussian_filter(signed, OUTLINE_BLUR * OUTLINE_SCALE) * 2 / mask.shape[0]  # crop units at z = 0
-        self.signed = torch.from_numpy(signed.astype(np.float32))[None, None]
-        self.distance = distance
-
-    def bound(self, points: torch.Tensor) -> torch.Tensor:
-        """(N,) crop units: the hull's signed distance in the picture plane through each of ``points`` (N, 3)."""
-        (away,) = seen_at(self.signed, points, self.distance)
-        return away * ((self.distance - points[:, 2]) / self.distance)
-
-
 class Reconstructor:
     """Networks loaded once; :meth:`run` does one request after another."""
 
@@ -135,6 +111,7 @@ class Reconstructor:
         self.device, self.detector = device, detector
         try:
             self.model = PhorhumModel.load(weights).to(device)
+            self.head_model = PhorhumModel.load(HEAD_WEIGHTS).to(device)
         except (RuntimeError, AssertionError) as error:
             raise UserError(f"The device '{device}' can't be used here.", "Choose the device 'cpu'.") from error
 
@@ -192,24 +169,15 @@ class Reconstructor:
             encoded = self.encode(photo, person)
             back_encoded = self.encode(*back) if back else None
         with watch.stage("Finding surface") as tell:
-            surface = extract_surface(
-                lambda points: self.distances(encoded, points), self.bounds(encoded), request.resolution, tell, CHUNK
-            )
+            surface = self.surface(encoded, request.resolution, tell)
         with watch.stage("Colouring") as tell:
-            normals = field_normals(
-                lambda points: self.distances(encoded, points),
-                surface.vertices,
-                NORMAL_STEP,
-                lambda fraction: tell(fraction * 0.8),
-                CHUNK,
-            )
+            normals = self.normals(encoded, surface.vertices, lambda fraction: tell(fraction * 0.8))
             albedo = self.albedo(encoded, surface.vertices, lambda fraction: tell(0.8 + fraction * 0.2))
             shading = self.shading(encoded, normals)
             if request.photo_detail:
                 picture = detailed_crop(photo, person, encoded.square, request.resolution)
-                albedo = add_photo_detail(
-                    surface.vertices, surface.faces, normals, albedo, shading, picture, encoded.distance
-                )
+                close_up = detailed_crop(photo, person, encoded.square, request.resolution << HEAD_DIVISIONS)
+                albedo = self.detailed(encoded, surface, normals, albedo, shading, picture, close_up)
             warnings = warnings_about(photo, person)
             if back and back_encoded:
                 picture = detailed_crop(*back, back_encoded.square, request.resolution)
@@ -239,6 +207,7 @@ class Reconstructor:
             "illumination": [round(x, 4) for x in encoded.encoding.illumination[0].tolist()],
             "resolution": request.resolution,
             "weights_sha256": self.model.sha256,
+            "head_weights_sha256": self.head_model.sha256 if encoded.head else None,
             "warnings": warnings,
         }
         if back:
@@ -254,7 +223,8 @@ class Reconstructor:
             distance = float(np.clip(distance_from_focal(photo.focal_pixels, square.side), *DISTANCES))
         pitch = None if photo.tilt is None else pitch_of_crop(photo.tilt, square, distance, photo.height)
         image = crop(photo, person, square, self.model.config.image_size)
-        return self.encode_crop(image, square, distance, pitch, photo.focal_pixels is not None)
+        encoded = self.encode_crop(image, square, distance, pitch, photo.focal_pixels is not None)
+        return self.with_head(encoded, crop(photo, person, square, min(max(1, round(square.side)), HEAD_PICTURE)))
 
     def encode_crop(
         self,
@@ -274,6 +244,11 @@ class Reconstructor:
         gap = Gap(joints_in_space(encoding, distance))
         return Encoded(encoding, square, distance, pitch, silhouette, field, core, gap)
 
+    def with_head(self, encoded: Encoded, picture: np.ndarray) -> Encoded:
+        """``encoded`` with its head, where one is seen in ``picture`` (S, S, 4) float32: the crop with more pixels."""
+        head = Head(self.head_model, picture, encoded.encoding, encoded.distance)
+        return replace(encoded, head=head) if head.seen >= LEAST_SEEN else encoded
+
     def bounds(self, encoded: Encoded) -> np.ndarray:
         """(2, 3) corners of the box that holds the person, crop units."""
         maps = dense_maps(encoded.encoding.features)
@@ -285,6 +260,57 @@ class Reconstructor:
         wide = 1.02 * (encoded.distance - low) / encoded.distance
         return np.array([[-wide, -wide, low], [wide, wide, high]])
 
+    def surface(
+        self, encoded: Encoded, resolution: int, tell: Callable[[float], None] = lambda fraction: None
+    ) -> Surface:
+        """The person's surface on ``resolution`` cells, and finer around the head."""
+
+        def field(points: np.ndarray) -> np.ndarray:
+            return self.distances(encoded, points)
+
+        bounds = self.bounds(encoded)
+        surface = extract_surface(field, bounds, resolution, lambda fraction: tell(0.8 * fraction), CHUNK)
+        cell = float((bounds[1] - bounds[0]).max()) / resolution
+        times = min(HEAD_DIVISIONS, int(math.log2(max(cell / LEAST_CELL, 1))))
+        if not encoded.head or not times:
+            return surface
+
+        def finer_field(points: np.ndarray) -> np.ndarray:
+            tell(0.8)
+            return field(points)
+
+        return refined(surface, finer_field, lambda points: self.head_share(encoded, points) > 0.5, times, cell, CHUNK)
+
+    def normals(
+        self, encoded: Encoded, vertices: np.ndarray, tell: Callable[[float], None] = lambda fraction: None
+    ) -> np.ndarray:
+        """Outward unit normals (V, 3) of the field at ``vertices`` (V, 3) of its surface."""
+        step = NORMAL_STEP + (HEAD_STEP - NORMAL_STEP) * self.head_share(encoded, vertices)
+        return field_normals(lambda points: self.distances(encoded, points), vertices, step, tell, CHUNK)
+
+    def head_share(self, encoded: Encoded, points: np.ndarray) -> np.ndarray:
+        """(N,) 0..1: how far ``points`` (N, 3) belong to the head, if it was looked at."""
+        if not encoded.head:
+            return np.zeros(len(points), np.float32)
+        return encoded.head.share(torch.from_numpy(points).to(self.device)).cpu().numpy()
+
+    def detailed(
+        self,
+        encoded: Encoded,
+        surface: Surface,
+        normals: np.ndarray,
+        albedo: np.ndarray,
+        shading: np.ndarray,
+        picture: np.ndarray,
+        close_up: np.ndarray,
+    ) -> np.ndarray:
+        """``albedo`` (V, 3) with the photo's detail, see :mod:`.detail`; ``picture`` and ``close_up`` (S, S, 4) are the
+        crop in as many pixels as the body's and as the head's triangles can hold."""
+        closer = CloseUp(close_up[..., :3], self.head_share(encoded, surface.vertices)) if encoded.head else None
+        return add_photo_detail(
+            surface.vertices, surface.faces, normals, albedo, shading, picture, encoded.distance, closer
+        )
+
     def distances(self, encoded: Encoded, points: np.ndarray) -> np.ndarray:
         """Signed distance (N,) of ``points`` (N, 3), crop units, outside positive.
 
@@ -294,10 +320,17 @@ class Reconstructor:
         distance = encoded.silhouette.bound(at)
         near = torch.nonzero(distance < WELL_OUTSIDE).squeeze(1)
         there, hull = at[near].to(self.device), distance[near].to(self.device)
-        field = encoded.gap.raised(encoded.field.distances(there), there)
-        solid = encoded.core.united(field, there, hull)
-        distance[near] = torch.maximum(solid, hull).cpu()
+        if encoded.head:
+            solid = encoded.head.joined(there, hull, lambda points, hull: self._body(encoded, points, hull))
+        else:
+            solid = self._body(encoded, there, hull)
+        distance[near] = solid.cpu()
         return distance.numpy()
+
+    def _body(self, encoded: Encoded, points: torch.Tensor, hull: torch.Tensor) -> torch.Tensor:
+        """Signed distance (N,) by the body's networks; ``hull`` (N,) is the silhouette's bound."""
+        field = encoded.gap.raised(encoded.field.distances(points), points)
+        return torch.maximum(encoded.core.united(field, points, hull), hull)
 
     def albedo(self, encoded: Encoded, points: np.ndarray, tell: Callable[[float], None]) -> np.ndarray:
         """Linear albedo (N, 3) float32 at ``points`` (N, 3)."""
@@ -305,7 +338,10 @@ class Reconstructor:
         for start in range(0, len(points), CHUNK):
             tell(start / len(points))
             at = torch.from_numpy(points[start : start + CHUNK]).to(self.device)
-            parts.append(encoded.field.albedo(at).cpu().numpy())
+            albedo = encoded.field.albedo(at)
+            if encoded.head:
+                albedo = torch.lerp(albedo, encoded.head.albedo(at), encoded.head.share(at)[:, None])
+            parts.append(albedo.cpu().numpy())
         return np.concatenate(parts)
 
     def colour_back(

@@ -239,21 +239,23 @@ def _no_surface() -> UserError:
 def field_normals(
     field: Field,
     vertices: np.ndarray,
-    step: float,
+    step: float | np.ndarray,
     progress: Progress = lambda fraction: None,
     chunk: int = CHUNK,
 ) -> np.ndarray:
     """Outward unit normals (V, 3) float32 at ``vertices`` (V, 3): the field's gradient by central differences.
 
-    ``step`` is the distance to either side, in the field's units; half a cell suits a mesh. Asks the field six times a
-    vertex, at most ``chunk`` points a call. (0, 0, 1) where the gradient vanishes.
+    ``step``, one or (V,), is the distance to either side, in the field's units; half a cell suits a mesh. Asks the
+    field six times a vertex, at most ``chunk`` points a call. (0, 0, 1) where the gradient vanishes.
     """
-    offsets = (np.concatenate([np.eye(3), -np.eye(3)]) * step).astype(np.float32)
+    offsets = np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32)
+    steps = np.broadcast_to(np.asarray(step, np.float32), len(vertices))
     gradient = np.empty(vertices.shape, np.float32)
     count = max(1, chunk // 6)
     for start in range(0, len(vertices), count):
         progress(start / len(vertices))
-        points = vertices[start : start + count, None].astype(np.float32) + offsets
+        here = slice(start, start + count)
+        points = vertices[here, None].astype(np.float32) + offsets * steps[here, None, None]
         values = np.asarray(field(points.reshape(-1, 3)), np.float32).reshape(-1, 2, 3)
         gradient[start : start + count] = values[:, 0] - values[:, 1]
     length = np.linalg.norm(gradient, axis=1, keepdims=True)

@@ -11,7 +11,13 @@ cv2 = pytest.importorskip("cv2")
 
 from phorhum_blender.engine import detail  # noqa: E402
 from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
-from phorhum_blender.engine.detail import add_photo_detail, border_distance, depth_map, photo_weights  # noqa: E402
+from phorhum_blender.engine.detail import (  # noqa: E402
+    CloseUp,
+    add_photo_detail,
+    border_distance,
+    depth_map,
+    photo_weights,
+)
 from phorhum_blender.engine.model.first_light import srgb_to_linear  # noqa: E402
 from phorhum_blender.engine.surface import extract_surface  # noqa: E402
 
@@ -134,6 +140,22 @@ def test_sharp_squares_come_back_where_the_network_is_soft(ball, weights, reach,
     assert after.mean() < error and after.mean() < share * before.mean()
 
 
+def test_a_close_up_shows_more_where_it_counts(ball, weights):
+    """Squares of which a picture of few pixels keeps little: one of more pixels has them, above the ball's middle."""
+    truth, soft = checker(ball.vertices), blurred_checker(ball)
+    picture = photograph(ball, checker)
+    small = cv2.resize(picture, (SIZE // 6, SIZE // 6), interpolation=cv2.INTER_AREA)
+    above = (ball.vertices[:, 1] > 0).astype(np.float32)
+    shading = shading_of(ball.normals).astype(np.float32)
+    arguments = ball.vertices, ball.faces, ball.normals, soft, shading, small, DISTANCE
+    plain, closer = add_photo_detail(*arguments), add_photo_detail(*arguments, CloseUp(picture[..., :3], above))
+    error = {name: np.abs(encoded(result) - encoded(truth)).mean(1) for name, result in (("a", plain), ("b", closer))}
+    sure = weights > 0.999
+    upper, lower = sure & (ball.vertices[:, 1] > 0.05), sure & (ball.vertices[:, 1] < -0.15)
+    assert error["b"][upper].mean() < 0.75 * error["a"][upper].mean()
+    assert error["b"][lower].mean() < 1.05 * error["a"][lower].mean()
+
+
 def test_a_colour_that_fits_already_stays(ball, weights):
     """A network that knows the plain albedo exactly is not changed by a photo that shows it."""
     plain = np.broadcast_to(np.array([0.3, 0.2, 0.4], np.float32), ball.vertices.shape).copy()
@@ -182,6 +204,21 @@ def test_what_the_photo_shows_in_full_is_not_touched_by_the_hidden_side(ball, we
     at = detail.projected(ball.vertices, DISTANCE)
     result = detail.hidden_side_matched(np.full_like(soft, 0.3), soft, at, weights)
     assert (result[weights == 1] == np.float32(0.3)).all() and (result[weights < 0.5] != np.float32(0.3)).any()
+
+
+def test_a_hat_takes_its_colours_from_the_hat(ball, weights):
+    """The network sees one grey; the photo shows a blue cap above red. Behind, the cap is blue where it is said to be
+    the head, and of both without that."""
+    grey = np.full(ball.vertices.shape, 0.3, np.float32)
+    cap = ball.vertices[:, 1] > 0.35
+    shown = np.where(cap[:, None], np.float32([0.1, 0.1, 0.8]), np.float32([0.8, 0.1, 0.1]))
+    albedo = np.where(weights[:, None] > 0, shown, grey)
+    at = detail.projected(ball.vertices, DISTANCE)
+    together = detail.hidden_side_matched(albedo, grey, at, weights)
+    apart = detail.hidden_side_matched(albedo, grey, at, weights, cap.astype(np.float32))
+    behind = cap & (weights == 0) & (ball.vertices[:, 1] < 0.55)
+    redness = [(result[behind, 0] - result[behind, 2]).mean() for result in (together, apart)]
+    assert redness[1] < -0.4 and redness[1] < redness[0] - 0.2
 
 
 @settings(max_examples=15, deadline=None)

@@ -189,7 +189,8 @@ def test_the_trained_networks_cells_are_those_of_dense_evaluation(monkeypatch):
     network = reconstruct.Reconstructor(threads=2)
     with torch.inference_mode():
         crop = crop_of_a_figure(network.model.config.image_size)
-        encoded = network.encode_crop(crop, CropSquare(0, 0, 2), 4.0)
+        encoded = network.with_head(network.encode_crop(crop, CropSquare(0, 0, 2), 4.0), crop_of_a_figure(256))
+        assert encoded.head
         bounds = network.bounds(encoded)
         mesh = extract_surface(lambda p: network.distances(encoded, p), bounds, 64)
         monkeypatch.setattr(reconstruct, "WELL_OUTSIDE", np.inf)  # f is asked everywhere

@@ -99,6 +99,12 @@ def test_paths_fit_into_windows(tmp_path: Path, file: str) -> None:
         build_addon.download_wheels("windows-x64", "3.11", cache)
 
 
+def test_all_weights_together_take_less_than_60_mib() -> None:
+    files = {path.name: path.stat().st_size for path in (build_addon.PACKAGE / "weights").glob("*.safetensors")}
+    assert {f"weights/{name}" for name in files} == set(build_addon.WEIGHTS)
+    assert sum(files.values()) < 60 << 20
+
+
 def test_missing_weights_stop_the_build(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "package"
     package.mkdir()

@@ -9,7 +9,16 @@ from phorhum_blender.engine.model import PhorhumModel
 from tests.training.shapes import write_assets, write_samples
 from training import dataset, train
 from training.cache import BOX, FIELD, load_sample
-from training.dataset import KNOWN_SHARE, OWN_PHOTO_SHARE, Choices, Photos, detector_mask, make_photo, somebody_else
+from training.dataset import (
+    ENLARGED_SHARE,
+    KNOWN_SHARE,
+    OWN_PHOTO_SHARE,
+    Choices,
+    Photos,
+    detector_mask,
+    make_photo,
+    somebody_else,
+)
 from training.light import load_environments
 
 
@@ -48,6 +57,19 @@ def test_the_same_seed_gives_the_same_photos_with_own_backgrounds(samples, asset
     for _ in range(3):
         one, other = (next(stream) for stream in streams)
         assert all(torch.equal(one[key], other[key]) for key in one)
+
+
+def test_enlarged_pictures_have_fewer_pixels_than_they_show(sample, assets):
+    """Differences between neighbours become smaller in about their share of the pictures, and colours stay."""
+
+    def sharpness(made):
+        return float(made["image"].diff(dim=2).abs().mean())
+
+    pairs = [(photo(sample, assets, seed), photo(sample, assets, seed, enlarged=True)) for seed in range(30)]
+    softer = [sharpness(enlarged) < 0.999 * sharpness(usual) for usual, enlarged in pairs]
+    assert ENLARGED_SHARE - 0.25 < np.mean(softer) < ENLARGED_SHARE + 0.25
+    for usual, enlarged in pairs:
+        assert torch.allclose(usual["image"].mean((1, 2)), enlarged["image"].mean((1, 2)), atol=0.02)
 
 
 def test_masks_as_chosen(sample, assets):

@@ -15,6 +15,7 @@ pytest.importorskip("cv2")
 from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.core import Core  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
+from phorhum_blender.engine.head import Head  # noqa: E402
 from phorhum_blender.engine.model import PreparedField  # noqa: E402
 from phorhum_blender.engine.reconstruct import Reconstructor  # noqa: E402
 from training import baselines, contact_sheet, evaluate, held_out, metrics  # noqa: E402
@@ -97,10 +98,11 @@ def test_baselines_go_through_the_same_extraction(truth):
 
 
 def test_the_network_predicts_mesh_colour_and_light(truth, tiny_weights, monkeypatch):
-    """The tiny network is untrained, so its field is replaced by the ball's and its core is nowhere; all else is its
-    own."""
+    """The tiny network is untrained, so its field is replaced by the ball's and its core and its head are nowhere; all
+    else is its own."""
     monkeypatch.setattr(PreparedField, "distances", lambda self, points: points.norm(dim=-1) - RADIUS)
     monkeypatch.setattr(Core, "distances", lambda self, points, hull: torch.ones(len(points)))
+    monkeypatch.setattr(Head, "share", lambda self, points: torch.zeros(len(points)))
     monkeypatch.setattr(Reconstructor, "bounds", lambda self, encoded: BOX)
     predicted = evaluate.from_network(Reconstructor(str(tiny_weights), threads=1), truth, resolution=48)
     assert predicted.mesh.closed

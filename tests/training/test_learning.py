@@ -4,6 +4,7 @@ import itertools
 import json
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -11,17 +12,18 @@ import torch
 import trimesh
 
 from phorhum_blender.engine.colour import linear_to_srgb, srgb_to_linear
-from phorhum_blender.engine.model import PhorhumModel
+from phorhum_blender.engine.head import HALF_SIDE
+from phorhum_blender.engine.model import HEAD, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS, DENSE_MAPS, Encoding
-from phorhum_blender.engine.skeleton import BONES, JOINTS
+from phorhum_blender.engine.skeleton import BONES, JOINT, JOINTS
 from training import train
-from training.cache import Placed, gather, lay_out, load_sample, make_sample
+from training.cache import POINT_STEP, Placed, gather, lay_out, load_sample, make_sample, place_head
 from training.dataset import Photos, halve, make_photo, mirror
 from training.light import Environment, Light, disc_lamp, even_sky, load_environments, shade
 from training.losses import WEIGHTS, compute_losses, map_losses
 from training.render import sphere_directions
 from training.subjects import Split, Subject, list_subjects, load_poses
-from training.train import best_precision
+from training.train import best_precision, loss_weights
 
 
 def ellipsoid_person(rng, axes):
@@ -297,6 +299,42 @@ def test_training_learns_depth_and_resumes(samples, assets, tmp_path):
     assert set(after["held_out"]) == {*WEIGHTS, "depth_cm", "joint_cm", "point_iou"}
     PhorhumModel.load(tmp_path / "run" / "weights.safetensors")
     assert len(list((tmp_path / "run" / "progress").glob("*.png"))) == 2
+
+
+def test_heads_are_learned_by_networks_of_their_own(assets, tmp_path):
+    """A step from samples of heads: smaller networks, no loss of joints that a head's picture does not show."""
+    for name in ("train", "held_out"):
+        (tmp_path / name).mkdir()
+        for seed in range(4):
+            placed = place_head(
+                ellipsoid_person(np.random.default_rng(seed), [0.3, 0.7, 0.3]), np.random.default_rng(1)
+            )
+            np.savez(tmp_path / name / f"{seed}.npz", **make_sample(placed, np.random.default_rng(1), 64, head=True))
+    run = tmp_path / "run"
+    arguments = ["--cache", str(tmp_path / "train"), "--held-out", str(tmp_path / "held_out"), "--assets", str(assets)]
+    arguments += ["--out", str(run), "--size", "64", "--batch", "2", "--workers", "0", "--minutes", "9", "--steps", "2"]
+    train.main([*arguments, "--network", "head", "--no-patches"])
+    assert PhorhumModel.load(run / "weights.safetensors").config == replace(HEAD, image_size=64)
+    (entry,) = (json.loads(line) for line in (run / "log.jsonl").read_text().splitlines())
+    assert "surface_normal" in entry["held_out"] and "surface" not in entry  # the body's core and gap are no heads'
+    weights = loss_weights(["relief=2"], "head")
+    assert weights["joints"] == weights["joint_depth"] == 0 and weights["relief"] == 2
+    assert loss_weights([])["joints"] == WEIGHTS["joints"]
+
+
+def test_a_head_fills_its_square_and_only_what_is_near_it_is_learned():
+    placed = ellipsoid_person(np.random.default_rng(0), [0.1, 0.9, 0.1])
+    placed.joints[[JOINT["neck"], JOINT["crown"]]] = [0, 0.55, 0], [0, 0.9, 0]
+    heads = [place_head(placed, np.random.default_rng(seed)) for seed in range(40)]
+    middle = np.array([(head.joints[JOINT["neck"]] + head.joints[JOINT["crown"]])[:2] / 2 for head in heads])
+    assert np.abs(middle.mean(0) - [0, -0.1]).max() < 0.05 and (middle.std(0) > 0.04).all()
+    length = [np.linalg.norm(head.joints[JOINT["crown"]] - head.joints[JOINT["neck"]]) for head in heads]
+    assert np.median(length) == pytest.approx(1 / HALF_SIDE, rel=0.05)
+    for head, long in zip(heads, length, strict=True):
+        assert head.unit == pytest.approx(0.35 / long) and head.pitch < -5  # seen from below
+    sample = make_sample(heads[0], np.random.default_rng(0), 64, head=True)
+    assert np.abs(sample["surface"] * POINT_STEP).max(0)[1] <= 1.2  # the trunk reaches down to about -7
+    assert 0.2 < (sample["distance"] < 0).mean() < 0.7 and sample["visible"].shape[1] == 8
 
 
 def test_two_processes_learn_as_one(samples, assets, tmp_path):

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from phorhum_blender.engine.model import PhorhumModel
+from phorhum_blender.engine.model import HEAD, PhorhumModel
 from tests.training.shapes import write_assets, write_samples
 from training import recipe, train
 from training.recipe import STAGES, Stage
@@ -21,15 +21,24 @@ def test_shares_of_the_stages_make_the_whole():
 @pytest.fixture
 def run(tmp_path, monkeypatch):
     """A folder whose samples are there already, of stages that take some steps each."""
-    stages = Stage("maps", 0.5, "maps", SMALL + "2 --maps-only"), Stage("all", 0.5, "samples", SMALL + "1")
+    stages = (
+        Stage("maps", 0.25, "maps", SMALL + "2 --maps-only"),
+        Stage("all", 0.25, "samples", SMALL + "1"),
+        Stage("head", 0.25, "heads", SMALL + "1 --network head", "head"),
+    )
     monkeypatch.setattr(recipe, "STAGES", stages)
     monkeypatch.setattr(recipe.cache, "VIEWS", 1)
-    for name in ("HELD_OUT_PEOPLE", "MAPS_POSES"):
+    for name in ("HELD_OUT_PEOPLE", "MAPS_POSES", "HEADS_VIEWS"):
         monkeypatch.setattr(recipe, name, 1)
     out = tmp_path / "run"
     out.mkdir()
     write_samples(out / "samples", 2)
-    for folder, count, first in (("held_out", 1, recipe.HELD_OUT_SEED), ("maps", 4, recipe.MAPS_SEED)):
+    for folder, count, first in (
+        ("held_out", 1, recipe.HELD_OUT_SEED),
+        ("maps", 4, recipe.MAPS_SEED),
+        ("head_held_out", 1, recipe.HELD_OUT_SEED),
+        ("heads", 2, recipe.HEADS_SEED),
+    ):
         write_samples(out / folder, count)
         for number in range(count):
             (out / folder / f"{number:07d}_0.npz").rename(out / folder / f"{first + number:07d}_0.npz")
@@ -37,7 +46,7 @@ def run(tmp_path, monkeypatch):
 
 
 def test_a_killed_run_goes_on_and_leaves_weights(run, tmp_path, monkeypatch):
-    arguments = ["--assets", str(write_assets(tmp_path)), "--out", str(run), "--minutes", "60", "--people", "2"]
+    arguments = ["--assets", str(write_assets(tmp_path)), "--out", str(run), "--minutes", "120", "--people", "2"]
     arguments += ["--workers", "0", "--seed", "3"]
     monkeypatch.setattr(train.Trainer, "evaluate_and_save", killed_once(train.Trainer.evaluate_and_save))
     begun = []
@@ -45,13 +54,14 @@ def test_a_killed_run_goes_on_and_leaves_weights(run, tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt):
         recipe.main(arguments)
     recipe.main(arguments)
-    assert begun == ["maps", "all", "all"]  # what was finished is not done again
+    assert begun == ["maps", "all", "all", "head"]  # what was finished is not done again
     log = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
     assert [(entry["stage"], entry["images"]) for entry in log] == [("maps", 2), ("all", 3)]
     assert np.isfinite(log[-1]["held_out"]["depth_cm"])
-    PhorhumModel.load(run / "weights.safetensors")
+    whole, head = (PhorhumModel.load(folder / "weights.safetensors").config for folder in (run, run / "head"))
+    assert head.widths == HEAD.widths != whole.widths
     recipe.main(arguments)
-    assert begun == ["maps", "all", "all"]
+    assert begun == ["maps", "all", "all", "head"]
 
 
 def killed_once(evaluate_and_save):

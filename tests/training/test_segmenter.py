@@ -13,10 +13,22 @@ import torch
 from torch.utils.data import DataLoader
 
 from phorhum_blender.engine.model import PhorhumModel
-from phorhum_blender.engine.segmenter import box_iou
+from phorhum_blender.engine.segmenter import box_iou, mask_logits
 from training import segmenter as segmenter_module
 from training.detector_scenes import Scene
-from training.segmenter import BATCH, LARGEST, Crops, Trainer, crop_of, evaluate, inexact, loss, target, train
+from training.segmenter import (
+    BATCH,
+    LARGEST,
+    Crops,
+    Trainer,
+    crop_of,
+    evaluate,
+    inexact,
+    loss,
+    target,
+    train,
+    without_field,
+)
 
 
 def scene_with(hidden: np.ndarray) -> Scene:
@@ -107,6 +119,17 @@ def test_it_learns_and_the_file_holds_what_was_learned(tiny_weights: Path, tmp_p
     trainer.network.save(tmp_path / "s.safetensors")
     learned = PhorhumModel.load(tmp_path / "s.safetensors")
     assert evaluate(learned, list(zip(images, masks, strict=True)), 64) > 0.8
+
+
+def test_the_file_holds_no_field_and_cuts_out_the_same(tiny_weights: Path, tmp_path: Path):
+    network = PhorhumModel.load(tiny_weights)
+    without_field(network).save(tmp_path / "small.safetensors")
+    small = PhorhumModel.load(tmp_path / "small.safetensors")
+    images = torch.rand(2, 4, 64, 64, generator=torch.Generator().manual_seed(0))
+    with torch.inference_mode():
+        torch.testing.assert_close(mask_logits(small, images), mask_logits(network, images), atol=1e-6, rtol=0)
+    sizes = [sum(p.numel() for p in model.surface_field.parameters()) for model in (small, network)]
+    assert sizes[0] < 0.2 * sizes[1]
 
 
 def test_resuming_goes_on_exactly(tiny_weights: Path, tmp_path: Path, small):

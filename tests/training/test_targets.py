@@ -11,7 +11,7 @@ import trimesh
 from scipy.spatial import cKDTree
 
 from tests.training.shapes import placed_shape
-from training.cache import EXTERIOR_POINTS, SIZE, exterior, make_sample, signed_distance
+from training.cache import EXTERIOR_POINTS, POINT_STEP, SIZE, enclosed, exterior, make_sample, signed_distance
 from training.held_out import render
 from training.render import pixel_rays, sphere_directions
 
@@ -189,6 +189,27 @@ def test_an_open_garment_is_filled_up_to_its_rim():
     beyond = distance([[0.21, 0.4, 0], [0, -0.38, 0.24], [0.1, 0.4, 0]])
     np.testing.assert_allclose(beyond, [0.01, 0.04, -0.1], atol=0.012)
     assert distance([[0.28, 0, 0]])[0] == pytest.approx(0.06, abs=0.01)
+
+
+def test_a_mouth_is_solid_for_a_head_and_air_for_a_person():
+    """A ball with a hollow in it that a narrow channel joins with the air: no ray but through the channel gets out."""
+    ball_mesh = trimesh.creation.icosphere(subdivisions=4, radius=0.6)
+    hollow = trimesh.creation.icosphere(subdivisions=3, radius=0.3)
+    hollow.invert()
+    mesh = trimesh.util.concatenate([ball_mesh, hollow])
+    towards = ball_mesh.triangles_center / np.linalg.norm(ball_mesh.triangles_center, axis=1, keepdims=True)
+    channel = np.concatenate([towards @ [0, 0, 1] > 0.995, np.zeros(len(hollow.faces), bool)])
+    inner = hollow.triangles_center / np.linalg.norm(hollow.triangles_center, axis=1, keepdims=True)
+    channel[len(ball_mesh.faces) :] = inner @ [0, 0, 1] > 0.98
+    mesh.update_faces(~channel)
+    placed = placed_shape(mesh, CAMERA)
+    points = np.concatenate([sphere_directions(60) * 0.15, sphere_directions(60) * 0.45, sphere_directions(60) * 0.75])
+    told = enclosed(placed.scene(), points)
+    assert told[:60].all() and told[60:120].all() and not told[120:].any()
+    for head in (True, False):
+        sample = make_sample(placed, np.random.default_rng(0), 64, head=head)
+        away = np.linalg.norm(sample["points"] * POINT_STEP, axis=1)
+        assert (sample["distance"][away < 0.2] < 0).mean() == head
 
 
 def test_depth_agrees_with_another_ray_caster():

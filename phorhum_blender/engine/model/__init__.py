@@ -1,8 +1,8 @@
 """The three networks of PHORHUM: feature extractor G, surface field f, shading network s."""
 
-from .config import ModelConfig
+from .config import HEAD, ModelConfig
 from .feature_extractor import Encoding
 from .phorhum import PhorhumModel
 from .surface_field import PreparedField
 
-__all__ = ["Encoding", "ModelConfig", "PhorhumModel", "PreparedField"]
+__all__ = ["HEAD", "Encoding", "ModelConfig", "PhorhumModel", "PreparedField"]

@@ -41,6 +41,20 @@ class ModelConfig:
         return cls(**values)
 
 
+HEAD = ModelConfig(
+    image_size=128,
+    widths=(24, 40, 64, 64),
+    blocks=(1, 1, 2, 2),
+    up_blocks=(2, 1, 1),
+    features=32,
+    skeleton_width=32,
+    skeleton_blocks=1,
+    field_width=96,
+    field_layers=5,
+    shading_width=32,
+)  # of the networks that look at the head alone
+
+
 def _kind(value: Any) -> type:
     """Whether it is one size or a level's each. Raises ``ValueError`` for what is no size of a network."""
     sizes = value if isinstance(value, tuple) else (value,)

@@ -1,0 +1,96 @@
+"""Finer triangles where there is more to see than a cell holds: the mesh stays closed and in one piece."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from scipy.sparse import coo_array
+
+from .surface import CHUNK, Field, Surface
+
+SETTLING = 2  # steps in which vertices move onto the surface
+RELAXATIONS = 3  # steps in which they come to lie evenly before
+LEAST_SLOPE = 0.3  # of a field along the mesh's normal: less is not believed
+
+
+def refined(
+    surface: Surface,
+    field: Field,
+    chosen: Callable[[np.ndarray], np.ndarray],
+    times: int,
+    cell: float,
+    chunk: int = CHUNK,
+) -> Surface:
+    """``surface`` with every face divided in four, ``times`` over, of which ``chosen`` says so of a vertex.
+
+    ``chosen`` maps points (N, 3) to (N,) bool. The corners of all new faces come to lie on the surface of ``field``, of
+    which ``surface`` is the mesh on cells of the side ``cell``: marching cubes put vertices beside it where it bends
+    within a cell. Asks the field at most ``chunk`` points a call.
+    """
+    vertices, faces = surface.vertices, surface.faces
+    for _ in range(times):
+        vertices, faces = divided(vertices, faces, chosen(vertices)[faces].any(1))
+    moving = np.unique(faces[(faces >= len(surface.vertices)).any(1)])
+    vertices = relaxed(vertices, faces, moving)
+    normals = vertex_normals(vertices, faces)
+    for start in range(0, len(moving), chunk):
+        part = moving[start : start + chunk]
+        vertices[part] = settled(vertices[part], normals[part], field, cell / 2**times)
+    return Surface(vertices, faces)
+
+
+def divided(vertices: np.ndarray, faces: np.ndarray, chosen: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The mesh with each ``chosen`` (F,) face divided in four at the middles of its edges, and each face beside one in
+    two or three, so that no edge ends in another's middle. The old vertices come first."""
+    edges = np.sort(np.stack([faces, np.roll(faces, -1, 1)], 2).reshape(-1, 2), 1).astype(np.int64)
+    key, of_face = np.unique(edges @ np.array([len(vertices), 1]), return_inverse=True)
+    of_face = of_face.reshape(-1, 3)  # the edges from corner 0 to 1, from 1 to 2, from 2 to 0
+    split = np.zeros(len(key), bool)
+    split[of_face[chosen]] = True
+    ends = np.stack(np.divmod(key[split], len(vertices)), 1)
+    middle = np.where(split, len(vertices) + np.cumsum(split) - 1, -1)[of_face]
+    count = (middle >= 0).sum(1)
+    # turn the corners until those of one divided edge come first, or those of two
+    turn = np.where(count == 1, (middle >= 0).argmax(1), np.where(count == 2, (middle < 0).argmax(1) + 1, 0))
+    order = (turn[:, None] + np.arange(3)) % 3
+    a, b, c = np.take_along_axis(faces, order, 1).T
+    ab, bc, ca = np.take_along_axis(middle, order, 1).T
+    patterns = (
+        ((a, b, c),),
+        ((a, ab, c), (ab, b, c)),
+        ((ab, b, bc), (a, ab, bc), (a, bc, c)),
+        ((a, ab, ca), (ab, b, bc), (ca, bc, c), (ab, bc, ca)),
+    )
+    parts = [np.stack(triangle, 1)[count == k] for k, triangles in enumerate(patterns) for triangle in triangles]
+    return np.concatenate([vertices, vertices[ends].mean(1)]), np.concatenate(parts).astype(np.int32)
+
+
+def relaxed(vertices: np.ndarray, faces: np.ndarray, moving: np.ndarray) -> np.ndarray:
+    """``vertices`` (V, 3) of which those of the numbers ``moving`` have stepped to the mean of their neighbours: no
+    needles are left, which would turn over when their corners move onto a surface that bends."""
+    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    beside = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(vertices),) * 2).tocsr()[moving]
+    count = beside.sum(1)[:, None]
+    vertices = vertices.copy()
+    for _ in range(RELAXATIONS):
+        vertices[moving] = beside @ vertices / count
+    return vertices
+
+
+def settled(points: np.ndarray, normals: np.ndarray, field: Field, step: float) -> np.ndarray:
+    """``points`` (N, 3) moved along ``normals`` (N, 3) to where ``field`` is zero, by no more than a ``step`` at a
+    time."""
+    for _ in range(SETTLING):
+        here = field(points)
+        slope = (field(points + normals * np.float32(step)) - here) / step
+        points = points - np.clip(here / np.maximum(slope, LEAST_SLOPE), -step, step)[:, None] * normals
+    return points
+
+
+def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Outward unit normals (V, 3) float32, the mean of the faces around by their areas; zero where there are none."""
+    a, b, c = (vertices[faces[:, k]] for k in range(3))
+    face = np.cross(b - a, c - a)
+    total = np.stack([sum(np.bincount(faces[:, k], axis, len(vertices)) for k in range(3)) for axis in face.T], 1)
+    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
