@@ -16,7 +16,7 @@ import multiprocessing
 import os
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import igl
@@ -117,13 +117,13 @@ def place_head(placed: Placed, rng: np.random.Generator) -> Placed:
     shift = np.append(rng.normal(0, HEAD_SHIFT, 2), 0) * frame.half
     half = frame.half * np.exp(rng.normal(0, HEAD_SCALE))
     frame = HeadFrame.looking_at(frame.centre + shift, half, placed.distance)
-    return Placed(
-        placed.subject,
-        frame.inwards(placed.vertices),
-        frame.distance,
-        placed.unit * frame.half,
-        frame.inwards(placed.joints),
-        placed.pitch + np.degrees(frame.pitch),
+    return replace(
+        placed,
+        vertices=frame.inwards(placed.vertices),
+        distance=frame.distance,
+        unit=placed.unit * frame.half,
+        joints=frame.inwards(placed.joints),
+        pitch=placed.pitch + np.degrees(frame.pitch),
     )
 
 

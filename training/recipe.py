@@ -45,10 +45,8 @@ STAGES = (
     Stage("maps96", 0.32, "maps", "--maps-only --size 96 --batch 32 --lr 3e-3 --last-rate 0.3"),
     Stage("all128", 0.20, "samples", "--no-patches --size 128 --batch 32 --lr 2e-3 --last-rate 0.4"),
     Stage("all192", 0.20, "samples", "--no-patches --size 192 --batch 16 --lr 1e-3"),
-    Stage(
-        "headmaps", 0.07, "heads", "--network head --maps-only --size 128 --batch 32 --lr 3e-3 --last-rate 0.3", "head"
-    ),
-    Stage("headall", 0.13, "heads", "--network head --no-patches --size 128 --batch 32 --lr 2e-3", "head"),
+    Stage("headmaps", 0.07, "heads", f"{HEAD} --maps-only --lr 3e-3 --last-rate 0.3", "head"),
+    Stage("headall", 0.13, "heads", f"{HEAD} --no-patches --lr 2e-3", "head"),
 )
 
 

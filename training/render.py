@@ -13,6 +13,8 @@ import numpy as np
 from embreex import rtcore_scene
 from embreex.mesh_construction import TriangleMesh
 
+from phorhum_blender.engine.refinement import face_normals, vertex_normals
+
 ALPHA_CUT = 128  # hair cards are cut out below this alpha
 MAX_CUT_LAYERS = 6
 NUDGE = 1e-4  # crop units: how far behind a cut-out hit a ray starts again
@@ -134,21 +136,6 @@ def similarity(before: np.ndarray, after: np.ndarray) -> tuple[np.ndarray, np.fl
     scale = np.sqrt((b**2).sum() / (a**2).sum())
     offset = after.mean(0, dtype=np.float64) - scale * turn @ before.mean(0, dtype=np.float64)
     return turn.astype(np.float32), np.float32(scale), offset.astype(np.float32)
-
-
-def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Normals (F, 3) of the triangles, twice as long as their areas."""
-    corner = vertices[faces]
-    return np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
-
-
-def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Area-weighted vertex normals (V, 3), unit."""
-    face = face_normals(vertices, faces)
-    normal = np.stack(
-        [sum(np.bincount(faces[:, k], face[:, axis], len(vertices)) for k in range(3)) for axis in range(3)], 1
-    )
-    return (normal / np.maximum(np.linalg.norm(normal, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
 def pixel_rays(size: int, distance: float, window: tuple[int, int, int, int]) -> tuple[np.ndarray, np.ndarray]:

@@ -95,8 +95,8 @@ class Head:
     def __init__(self, model: PhorhumModel, picture: np.ndarray, encoding: Encoding, distance: float):
         """``picture`` (S, S, 4) float32 0..1, the crop in many pixels: sRGB-encoded colour and mask; ``encoding`` and
         ``distance`` are the body's."""
-        joints = encoding.joints[0]
-        found = unproject(joints[:, :2], joints[:, 2], distance).cpu().double().numpy()
+        joints = encoding.joints_in_space(distance)
+        found = joints.cpu().double().numpy()
         frame = HeadFrame.of_joints(found, distance)
         image = seen_through(frame, picture, distance, model.config.image_size)
         self.seen = float((image[..., 3] > 0.5).mean())  # share of the square

@@ -21,7 +21,6 @@ from .camera import (
     CropSquare,
     distance_from_focal,
     pitch_of_crop,
-    unproject,
     view_code,
 )
 from .contracts import HEIGHTS, RESOLUTIONS, People, PhotoCamera, Request, Result, pitch_rotation
@@ -167,7 +166,7 @@ class Reconstructor:
             back = find_back(request, lambda part: tell(share + share * part))
         with watch.stage("Encoding"):
             encoded = self.encode(photo, person)
-            back_encoded = self.encode(*back) if back else None
+            back_encoded = self.encode(*back, look_at_head=False) if back else None
         with watch.stage("Finding surface") as tell:
             surface = self.surface(encoded, request.resolution, tell)
         with watch.stage("Colouring") as tell:
@@ -214,8 +213,8 @@ class Reconstructor:
             report["back_overlap"] = round(overlap, 3)
         return Result(vertices, surface.faces, normals, albedo, shaded, camera, lights, joints, report)
 
-    def encode(self, photo: Photo, person: Person) -> Encoded:
-        """Cuts the person's square out of the photo and asks G."""
+    def encode(self, photo: Photo, person: Person, look_at_head: bool = True) -> Encoded:
+        """Cuts the person's square out of the photo and asks G, and what looks at the head alone."""
         square = CropSquare.around(person.box)
         check_square(round(square.side))
         distance = DEFAULT_DISTANCE
@@ -224,6 +223,8 @@ class Reconstructor:
         pitch = None if photo.tilt is None else pitch_of_crop(photo.tilt, square, distance, photo.height)
         image = crop(photo, person, square, self.model.config.image_size)
         encoded = self.encode_crop(image, square, distance, pitch, photo.focal_pixels is not None)
+        if not look_at_head:
+            return encoded
         return self.with_head(encoded, crop(photo, person, square, min(max(1, round(square.side)), HEAD_PICTURE)))
 
     def encode_crop(
@@ -241,7 +242,7 @@ class Reconstructor:
         encoding = self.model.encode_with_mirror_image(tensor, tensor.new_tensor([told]))
         silhouette = Silhouette(image[..., 3], distance)
         field, core = self.model.field(encoding, distance), Core(encoding, distance)
-        gap = Gap(joints_in_space(encoding, distance))
+        gap = Gap(encoding.joints_in_space(distance))
         return Encoded(encoding, square, distance, pitch, silhouette, field, core, gap)
 
     def with_head(self, encoded: Encoded, picture: np.ndarray) -> Encoded:
@@ -364,18 +365,12 @@ class Reconstructor:
 
     def joints(self, encoded: Encoded) -> np.ndarray:
         """(21, 3) float32 crop units, in the order of ``skeleton.JOINTS``."""
-        return joints_in_space(encoded.encoding, encoded.distance).cpu().numpy()
+        return encoded.encoding.joints_in_space(encoded.distance).cpu().numpy()
 
     def shading(self, encoded: Encoded, normals: np.ndarray) -> np.ndarray:
         """Linear shading (N, 3) float32 of unit ``normals`` (N, 3)."""
         at = torch.from_numpy(normals.astype(np.float32)).to(self.device)
         return self.model.shading(encoded.encoding, at).cpu().numpy()
-
-
-def joints_in_space(encoding: Encoding, distance: float) -> torch.Tensor:
-    """(21, 3) crop units, in the order of ``skeleton.JOINTS``; ``distance`` of the camera."""
-    joints = encoding.joints[0]
-    return unproject(joints[:, :2], joints[:, 2], distance)
 
 
 def crop(photo: Photo, person: Person, square: CropSquare, size: int) -> np.ndarray:

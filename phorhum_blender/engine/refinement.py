@@ -88,9 +88,14 @@ def settled(points: np.ndarray, normals: np.ndarray, field: Field, step: float) 
     return points
 
 
+def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Normals (F, 3) of the triangles, twice as long as their areas."""
+    corner = vertices[faces]
+    return np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
+
+
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Outward unit normals (V, 3) float32, the mean of the faces around by their areas; zero where there are none."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    face = np.cross(b - a, c - a)
+    face = face_normals(vertices, faces)
     total = np.stack([sum(np.bincount(faces[:, k], axis, len(vertices)) for k in range(3)) for axis in face.T], 1)
     return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)

@@ -14,7 +14,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..camera import VIEW_CODE
+from ..camera import VIEW_CODE, unproject
 from ..skeleton import BONES, JOINTS, MIRRORED_JOINTS
 from .config import ModelConfig
 from .first_light import HARMONICS, first_light
@@ -37,6 +37,12 @@ class Encoding(NamedTuple):
     heat: torch.Tensor  # (B, 21, S/4, S/4) logits of each joint's place
     parts: torch.Tensor  # (B, 16, S/2, S/2) logits of the bone that moves what is seen
     mirrored_illumination: torch.Tensor | None = None  # (B, L) of the mirror image, where G has seen it, too
+
+    def joints_in_space(self, distance: float) -> torch.Tensor:
+        """(21, 3) crop units, the first picture's joints in the order of ``skeleton.JOINTS``; ``distance`` of the
+        camera."""
+        joints = self.joints[0]
+        return unproject(joints[:, :2], joints[:, 2], distance)
 
     def float(self) -> Encoding:
         """The same in 32 bits."""
