@@ -28,11 +28,12 @@ import torch
 from phorhum_blender.engine.camera import CropSquare
 from phorhum_blender.engine.colour import linear_to_srgb
 from phorhum_blender.engine.contracts import Request
+from phorhum_blender.engine.detail import add_photo_detail
 from phorhum_blender.engine.errors import UserError
 from phorhum_blender.engine.lighting import fit_light_rig
 from phorhum_blender.engine.person import select_person
 from phorhum_blender.engine.photo import load_photo
-from phorhum_blender.engine.reconstruct import Encoded, Reconstructor
+from phorhum_blender.engine.reconstruct import PIXELS_PER_CELL, Encoded, Reconstructor
 from phorhum_blender.engine.surface import extract_surface
 from training import metrics
 from training.backgrounds import PHOTO_SUFFIXES
@@ -113,16 +114,15 @@ def from_network(network: Reconstructor, truth: Truth, resolution: int, tilt_kno
 def predict(network: Reconstructor, truth: Truth, encoded: Encoded, resolution: int) -> Prediction:
     """As :func:`from_network`, of what the network says of the picture."""
     surface = network.surface(encoded, resolution)
-    normals = network.normals(encoded, surface.vertices)
-    plain = network.albedo(encoded, surface.vertices, lambda fraction: None)
-    shading = network.shading(encoded, normals)
-    picture = np.ascontiguousarray(truth.image.transpose(1, 2, 0))
-    albedo = network.detailed(encoded, surface, normals, plain, shading, picture, picture)
+    close_up = np.ascontiguousarray(truth.image.transpose(1, 2, 0))
+    size = min(len(close_up), PIXELS_PER_CELL * resolution)
+    picture = cv2.resize(close_up, (size, size), interpolation=cv2.INTER_AREA)
+    look = add_photo_detail(network.appearance(encoded, surface), picture, close_up[..., :3], encoded.distance)
     return Prediction(
-        mesh=Mesh(surface.vertices, surface.faces),
-        albedo=albedo,
-        plain_albedo=plain,
-        shaded=albedo * shading,
+        mesh=Mesh(look.vertices, look.faces),
+        albedo=look.albedo,
+        plain_albedo=network.albedo(encoded, look.vertices),
+        shaded=look.albedo * look.shading,
         key_light=fit_light_rig(lambda n: network.shading(encoded, n)).key.direction,
     )
 

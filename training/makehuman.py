@@ -25,6 +25,7 @@ from scipy.sparse import coo_matrix
 from scipy.sparse.csgraph import connected_components
 from scipy.spatial import cKDTree
 
+from phorhum_blender.engine.refinement import vertex_normals
 from training.subjects import Split, Subject
 
 UNIT = 1e-4  # metres a step of the integer targets: MakeHuman writes decimetres with three decimals, so it is exact
@@ -851,7 +852,7 @@ def _tuck_in(worn: dict[Role, Layer], body: np.ndarray, base: Base) -> tuple[lis
         if role in ("hat", "glasses"):
             continue
         layer = layers[role]
-        normals = _normals(layer.vertices, layer.faces)
+        normals = vertex_normals(layer.vertices, layer.faces)
         vertices = layer.vertices
         for over in cloth:
             vertices = _push_under(vertices, normals, *over)
@@ -860,7 +861,7 @@ def _tuck_in(worn: dict[Role, Layer], body: np.ndarray, base: Base) -> tuple[lis
             cloth.append((vertices, normals))
     seen = _seen_quads(base, list(layers.values()))
     rows = np.unique(base.quads[seen])
-    normals = _normals(body, _triangles(base.quads))[rows]
+    normals = vertex_normals(body, _triangles(base.quads))[rows]
     bare = body[rows]
     for over in cloth:
         bare = _push_under(bare, normals, *over)
@@ -886,15 +887,6 @@ def _push_under(
     moved = inner.copy()
     moved[near[sticks_out]] -= (height + gap)[sticks_out, None] * normals[sticks_out]
     return moved
-
-
-def _normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """(V, 3) unit normals, weighted by area."""
-    a, b, c = (vertices[faces[:, k]] for k in range(3))
-    face_normals = np.cross(b - a, c - a)
-    rows = faces.T.reshape(-1)
-    summed = np.stack([np.bincount(rows, np.tile(face_normals[:, k], 3), len(vertices)) for k in range(3)], axis=1)
-    return (summed / np.maximum(np.linalg.norm(summed, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
 def _triangles(quads: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ encoded, which is sRGB.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -20,15 +20,16 @@ import numpy as np
 
 from .contracts import Request
 from .detail import (
+    Appearance,
+    Seen,
     border_distance,
     depth_map,
     extended,
     facing,
-    photo_weights,
-    projected,
     recoloured,
     sample,
     smoothstep,
+    well_inside,
 )
 from .errors import UserError
 from .person import NoPersonError, Person, Tell, select_person
@@ -72,23 +73,16 @@ def find_back(request: Request, tell: Tell = lambda part: None) -> tuple[Photo, 
 
 
 def add_back_photo(
-    vertices: np.ndarray,
-    faces: np.ndarray,
-    normals: np.ndarray,
-    albedo: np.ndarray,
-    shading: np.ndarray,
-    view: BackView,
-    front_distance: float,
-) -> tuple[np.ndarray, float]:
-    """The albedo (V, 3) float32, linear 0..1, with the back photo's colours where only the camera behind sees the
-    surface; and the overlap of the aligned outlines (IoU, 0..1).
+    person: Appearance, shading: np.ndarray, view: BackView, front_distance: float
+) -> tuple[Appearance, float]:
+    """``person`` with the back photo's colours where only the camera behind sees the surface; and the overlap of the
+    aligned outlines (IoU, 0..1).
 
-    ``vertices`` (V, 3) crop units, outward unit ``normals`` (V, 3) and ``albedo`` (V, 3) of the front; ``faces`` (F, 3)
-    counter-clockwise seen from outside; ``shading`` (V, 3) linear, of the back photo's light. What faces the front
-    camera, which is ``front_distance`` away, keeps its albedo bit by bit.
+    ``shading`` (V, 3) linear is that of the back photo's light. What faces the front camera, which is
+    ``front_distance`` away, keeps its albedo bit by bit.
     """
-    turned, turned_normals = about_face(vertices), about_face(normals)
-    depth = depth_map(turned, faces, view.distance, len(view.picture))
+    turned = replace(person, vertices=about_face(person.vertices), normals=about_face(person.normals))
+    depth = depth_map(turned.vertices, person.faces, view.distance, len(view.picture))
     mask = view.picture[..., 3] >= 0.5
     places, overlap = aligned(np.isfinite(depth), mask)
     # no pixel of the background is left before the warp mixes neighbours
@@ -98,10 +92,13 @@ def add_back_photo(
     own = extended(view.albedo, _resized(sure, len(view.albedo)))
     picture = _through(places, np.dstack([colour, (outside < REACH_OUT).astype(np.float32)]))
     inset = border_distance(depth, picture[..., 3] >= 0.5)
-    weights = photo_weights(turned, turned_normals, depth, inset, view.distance)
-    weights *= 1 - smoothstep(facing(vertices, normals, front_distance), *TURNED_AWAY).astype(np.float32)
-    at = projected(turned, view.distance)
-    return recoloured(albedo, sample(own, sample(places, at)), shading, picture[..., :3], inset, at, weights), overlap
+    seen = Seen.by(turned, depth, inset, view.distance)
+    turned_away = smoothstep(facing(person.vertices, person.normals, front_distance), *TURNED_AWAY)
+    seen = replace(seen, weights=seen.weights * (1 - turned_away).astype(np.float32))
+    own = sample(own, sample(places, seen.at))
+    colour = extended(picture[..., :3], well_inside(inset, len(picture)))
+    albedo = recoloured(person.albedo, own, shading, colour, seen)
+    return replace(person, albedo=albedo), overlap
 
 
 def about_face(vectors: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The body's core: what lies in the middle of a limb. It is united with f, which loses thin limbs."""
+"""The body's core: what lies in the middle of a limb. It takes the place of thin limbs that f loses."""
 
 from __future__ import annotations
 
@@ -18,6 +18,8 @@ STEEPNESS = 0.6
 STEEPEST = 4.5  # units of depth a unit sideways: where the front leaps farther, one limb ends before another
 LEAP_END = 0.01  # crop units a unit of steepness: how fast the core ends there
 EDGE = 0.002  # crop units a logit of the mask: how fast the core ends at the outline
+LOST = 0.008  # crop units that f is outside where it should be inside: from there on the core counts
+LOST_END = 4.0  # crop units a unit of that: how fast the core ends where less is lost
 BLEND = 0.02  # crop units over which core and f run into each other
 
 
@@ -38,8 +40,9 @@ class Core:
         self._maps = without_creases(torch.cat([front, front - maps["back"], maps["mask"], steepness(front)], 1))
         self._distance = distance
 
-    def distances(self, points: torch.Tensor, hull: torch.Tensor) -> torch.Tensor:
-        """(N,) of ``points`` (N, 3), of which ``hull`` (N,) is the signed distance from the mask's outline."""
+    def distances(self, points: torch.Tensor, hull: torch.Tensor, lost: torch.Tensor) -> torch.Tensor:
+        """(N,) of ``points`` (N, 3), of which ``hull`` (N,) is the signed distance from the mask's outline and ``lost``
+        (N,) says how far f is outside where it should be inside."""
         front, thickness, seen, steep = seen_at(self._maps, points, self._distance)
         depth = thickness.clamp(max=LIMB * self._scale)
         inwards = (-hull / (ROUNDNESS * self._scale)).clamp(0, 1)
@@ -47,12 +50,13 @@ class Core:
         away = (points[:, 2] - (front - depth / 2)).abs() - half.clamp(min=LEAST * self._scale)
         leap = (steep - STEEPEST) * LEAP_END * self._scale
         # depth maps are steep at limbs, so a difference in depth is more than the distance
-        return torch.maximum(away * STEEPNESS, torch.maximum(leap, -seen * EDGE * self._scale))
+        ends = torch.maximum(leap, torch.maximum(-seen * EDGE * self._scale, (LOST * self._scale - lost) * LOST_END))
+        return torch.maximum(away * STEEPNESS, ends)
 
-    def united(self, field: torch.Tensor, points: torch.Tensor, hull: torch.Tensor) -> torch.Tensor:
-        """Signed distance (N,) of the union with a ``field`` (N,) at ``points`` (N, 3), ``hull`` as in
+    def united(self, field: torch.Tensor, points: torch.Tensor, hull: torch.Tensor, lost: torch.Tensor) -> torch.Tensor:
+        """Signed distance (N,) of the union with a ``field`` (N,) at ``points`` (N, 3), ``hull`` and ``lost`` as in
         :meth:`distances`."""
-        return smooth_minimum(field, self.distances(points, hull), BLEND * self._scale)
+        return smooth_minimum(field, self.distances(points, hull, lost), BLEND * self._scale)
 
 
 def steepness(depth: torch.Tensor) -> torch.Tensor:

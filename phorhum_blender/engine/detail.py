@@ -11,13 +11,16 @@ knows more than the network.
 What the photo does not show the networks colour as a blur of what it might be. It takes the colours of what is seen
 nearby and alike: a bilateral filter (Tomasi and Manduchi, ICCV 1998) from the visible side to the hidden one.
 
+Where the photo shows more than the vertices can hold, triangles are divided; the shape stays.
+
 All happens at the mesh's vertices and on pictures of the square crop (see ``camera``), rows from the top. Lengths are
 crop units; colours are linear unless called encoded, which is sRGB.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 
 import cv2
 import numpy as np
@@ -25,6 +28,7 @@ import torch
 
 from .camera import project
 from .colour import linear_to_srgb, srgb_to_linear
+from .refinement import divided, unit, vertex_areas
 
 CHUNK = 8192  # vertices matched at once
 CELLS_PER_REACH = 4  # of the grids on which neighbourhoods are gathered: cells a standard deviation
@@ -44,48 +48,141 @@ PALETTE_CELLS = 32  # along the picture's side: each gives the palette of the hi
 NEARBY = 0.2  # standard deviation in the picture of the colours that count for a place
 ALIKE = 0.1  # standard deviation in encoded colour, between what the network says of a place and of the palette's
 SAME_PART = 0.3  # likewise in how far both belong to the head
+PIXELS_PER_EDGE = 1.4  # of a picture whose colours triangles with such edges can hold: longer ones are divided
+CONTRAST = 0.025  # in encoded colour, that a picture must have over one of half its size for faces to be divided
+LEAST_ENLARGED = 1.5  # a picture of less than so many times the pixels a side shows no more
+MOST_VERTICES = 2.0  # times as many as before, about: no more are made for the photo's detail
+VERTICES_PER_FACE = 2  # that is divided, about: of the middles of three edges, most are the middles of another's, too
 LEAST_ALIKE = 1.0  # of the weights, which add up to 1 for each cell here that is wholly alike: the own colour counts so
+
+
+@dataclass(frozen=True)
+class Appearance:
+    """A mesh and what is known of its vertices."""
+
+    vertices: np.ndarray  # (V, 3) float32 crop units
+    faces: np.ndarray  # (F, 3) int32, counter-clockwise seen from outside
+    normals: np.ndarray  # (V, 3) float32, outward and of unit length
+    albedo: np.ndarray  # (V, 3) float32, linear 0..1
+    shading: np.ndarray  # (V, 3) float32, linear
+    head: np.ndarray  # (V,) float32 0..1: how far it belongs to the head
+
+    def divided(self, chosen: np.ndarray) -> Appearance:
+        """With the ``chosen`` (F,) faces divided in four; the old vertices come first."""
+        fields = [self.vertices, self.normals, self.albedo, self.shading, self.head[:, None]]
+        values, faces = divided(np.concatenate(fields, 1), self.faces, chosen)
+        vertices, normals, albedo, shading, head = np.split(values, [3, 6, 9, 12], 1)
+        return Appearance(vertices, faces, unit(normals), albedo, shading, head[:, 0])
+
+
+@dataclass(frozen=True)
+class Seen:
+    """How the photo shows the vertices of a mesh."""
+
+    at: np.ndarray  # (V, 2) their places in the picture, -1..1, x right, y down
+    weights: np.ndarray  # (V,) float32 0..1: how far it is to be believed there
+    areas: np.ndarray  # (V,) > 0: how much surface each stands for, about 1 where the mesh was not divided
+
+    @classmethod
+    def by(cls, person: Appearance, depth: np.ndarray, inset: np.ndarray, distance: float) -> Seen:
+        """By a camera at ``distance`` for which ``person`` has the ``depth`` and the ``inset`` (S, S), see
+        :func:`depth_map` and :func:`border_distance`."""
+        weights = photo_weights(person.vertices, person.normals, depth, inset, distance)
+        areas = vertex_areas(person.vertices, person.faces) * (len(depth) / 4) ** 2
+        return cls(projected(person.vertices, distance), weights, np.maximum(areas, 1e-6))
 
 
 @dataclass(frozen=True)
 class CloseUp:
     """The crop in more pixels, for what the mesh shows more finely."""
 
-    colour: np.ndarray  # (S, S, 3) float32 0..1 encoded
+    colour: np.ndarray  # (T, T, 3) float32 0..1 encoded, well inside of the borders and drawn outwards from there
     share: np.ndarray  # (V,) 0..1 how far each vertex takes its colour from here
-
-    def reliable(self, inset: np.ndarray, at: np.ndarray) -> np.ndarray:
-        """The colour (N, 3) at the places ``at`` (N, 2), that of the nearest pixel well inside of the borders, from
-        which ``inset`` (s, s) is the distance."""
-        size = len(self.colour)
-        good = cv2.resize(inset, (size, size), interpolation=cv2.INTER_LINEAR) > UNRELIABLE
-        return sample(extended(self.colour, good), at)
 
 
 def add_photo_detail(
-    vertices: np.ndarray,
-    faces: np.ndarray,
-    normals: np.ndarray,
-    albedo: np.ndarray,
-    shading: np.ndarray,
+    person: Appearance,
     picture: np.ndarray,
+    close_up: np.ndarray,
     distance: float,
-    close_up: CloseUp | None = None,
-) -> np.ndarray:
-    """The albedo (V, 3) float32, linear 0..1, with the photo's detail where the camera sees the surface, elsewhere in
-    the colours that are seen.
+    tell: Callable[[], None] = lambda: None,
+) -> Appearance:
+    """``person`` in the photo's fine colours where the camera sees the surface, elsewhere in the colours that are seen.
 
-    ``vertices`` (V, 3), outward unit ``normals`` (V, 3), the network's ``albedo`` (V, 3) and ``shading`` (V, 3) there;
-    ``faces`` (F, 3) counter-clockwise seen from outside. ``picture`` (S, S, 4) 0..1: encoded colour and the mask of the
-    square crop, which has about as many pixels as the mesh has vertices. ``distance`` of the camera. ``close_up``: what
-    has more of both.
+    ``picture`` (S, S, 4) 0..1: encoded colour and the mask of the square crop, which has about two pixels for each of
+    the mesh's edges; ``close_up`` (T, T, 3), T >= S: its colour in more pixels. ``distance`` of the camera. Faces are
+    divided where the photo shows more than they hold; the shape and the old vertices stay, the new ones come after
+    them. The head's faces are taken to be fine enough for the close-up. ``tell`` is called between the steps and may
+    raise to stop.
     """
-    depth = depth_map(vertices, faces, distance, len(picture))
+    depth = depth_map(person.vertices, person.faces, distance, len(picture))
     inset = border_distance(depth, picture[..., 3] >= 0.5)
-    weights = photo_weights(vertices, normals, depth, inset, distance)
-    at = projected(vertices, distance)
-    detailed = recoloured(albedo, albedo, shading, picture[..., :3], inset, at, weights, close_up)
-    return hidden_side_matched(detailed, albedo, at, weights, close_up.share if close_up else None)
+    weights = photo_weights(person.vertices, person.normals, depth, inset, distance)
+    colour, closer = (extended(image, well_inside(inset, len(image))) for image in (picture[..., :3], close_up))
+    person, fineness = divided_where_seen(person, weights, colour, closer, distance, tell)
+    seen = Seen.by(person, depth, inset, distance)
+    tell()
+    finer = CloseUp(closer, np.maximum(fineness, person.head))
+    detailed = recoloured(person.albedo, person.albedo, person.shading, colour, seen, finer)
+    tell()
+    return replace(person, albedo=hidden_side_matched(detailed, person.albedo, seen, person.head))
+
+
+def divided_where_seen(
+    person: Appearance,
+    weights: np.ndarray,
+    colour: np.ndarray,
+    close_up: np.ndarray,
+    distance: float,
+    tell: Callable[[], None] = lambda: None,
+) -> tuple[Appearance, np.ndarray]:
+    """``person`` with faces as fine as the colours that the photo shows there, and how far each vertex is to take its
+    colour from ``close_up`` (T, T, 3) and not from ``colour`` (S, S, 3), encoded: (V,) 0..1.
+
+    From coarse to fine each picture is compared with one of half its size, and where it has more, faces that are too
+    coarse for it are divided in four: of those with the most until there are :data:`MOST_VERTICES`. ``weights`` (V,)
+    0..1 tell where the photo counts.
+    """
+    sizes = [len(colour)]
+    while LEAST_ENLARGED * sizes[-1] < len(close_up):
+        sizes.append(min(2 * sizes[-1], len(close_up)))
+    most = int(MOST_VERTICES * len(person.vertices))
+    level = np.zeros(len(person.vertices), np.float32)
+    before = _shrunk(colour, max(1, len(colour) // 2))
+    for step, size in enumerate(sizes):
+        tell()
+        now = _shrunk(close_up, size)
+        at = projected(person.vertices, distance)
+        contrast = sample(_contrast(before, now)[..., None], at)[:, 0][person.faces].max(1)
+        corners = at[person.faces]
+        longest = np.linalg.norm(corners - np.roll(corners, 1, 1), axis=2).max(1) * size / 2
+        coarse = (contrast > CONTRAST) & (longest > PIXELS_PER_EDGE) & (weights[person.faces].min(1) > 0)
+        chosen = _largest(np.where(coarse, contrast, 0), (most - len(person.vertices)) // VERTICES_PER_FACE)
+        count, level[person.faces[chosen]] = len(level), step
+        person, before = person.divided(chosen), now
+        level, weights = (
+            np.pad(a, (0, len(person.vertices) - count), constant_values=b) for a, b in ((level, step), (weights, 1))
+        )
+    return person, level / max(len(sizes) - 1, 1)
+
+
+def _largest(values: np.ndarray, count: int) -> np.ndarray:
+    """(N,) bool: the ``count`` largest of ``values`` (N,), as far as they are more than 0."""
+    order = np.argsort(-values, kind="stable")[: max(count, 0)]
+    chosen = np.zeros(len(values), bool)
+    chosen[order] = values[order] > 0
+    return chosen
+
+
+def _contrast(colour: np.ndarray, finer: np.ndarray) -> np.ndarray:
+    """(T, T) float32: how much of ``finer`` (T, T, 3) around each pixel is not in ``colour`` (S, S, 3)."""
+    soft = cv2.resize(colour, finer.shape[:2], interpolation=cv2.INTER_LINEAR)
+    return cv2.GaussianBlur(np.abs(finer - soft).mean(2), (0, 0), len(finer) / len(colour))
+
+
+def _shrunk(picture: np.ndarray, size: int) -> np.ndarray:
+    """``picture`` (S, S, 3) in (size, size, 3) pixels, each the mean of those that it takes the place of."""
+    return cv2.resize(picture, (size, size), interpolation=cv2.INTER_AREA)
 
 
 def recoloured(
@@ -93,52 +190,48 @@ def recoloured(
     own: np.ndarray,
     shading: np.ndarray,
     colour: np.ndarray,
-    inset: np.ndarray,
-    at: np.ndarray,
-    weights: np.ndarray,
+    seen: Seen,
     close_up: CloseUp | None = None,
 ) -> np.ndarray:
-    """``albedo`` (V, 3) float32, linear 0..1, faded by ``weights`` (V,) 0..1 into the photo's unshaded fine colour.
+    """``albedo`` (V, 3) float32, linear 0..1, faded into the photo's unshaded fine colour where it is ``seen``.
 
     ``own`` (V, 3) is what the network says of the albedo that the photo shows, linear 0..1; ``shading`` (V, 3) that of
-    the photo, linear. ``colour`` (S, S, 3) 0..1 encoded and ``inset`` (S, S), see :func:`border_distance`, are looked
-    up at the places ``at`` (V, 2). Where the weight is 0 the albedo is kept bit by bit.
+    the photo, linear. ``colour`` (S, S, 3) 0..1 encoded: the photo's well inside of the borders, drawn outwards from
+    there. Where the weight is 0 the albedo is kept bit by bit.
     """
-    seen = np.flatnonzero(weights > 0)
-    if not len(seen):
+    here = np.flatnonzero(seen.weights > 0)
+    if not len(here):
         return albedo
-    at, weight = at[seen], weights[seen]
-    colour = extended(colour, inset > UNRELIABLE)
+    at, weight = seen.at[here], seen.weights[here]
+    count = weight * seen.areas[here]
     soft = cv2.GaussianBlur(colour, (0, 0), SOFTNESS * len(colour) / 2)
     found = sample(colour, at)
     if close_up:
-        share = close_up.share[seen, None]
-        found = found + share * (close_up.reliable(inset, at) - found)
-    sharp, dull = (unshaded(seen_colour, shading[seen], own[seen]) for seen_colour in (found, sample(soft, at)))
-    before, own = linear_to_srgb(albedo[seen]), linear_to_srgb(own[seen])
-    target = own + BROAD_SHARE * local_mean(dull - own, weight, at, BROAD)
-    fine = np.clip(transferred(dull, target, sharp, weight, at), 0, 1)
+        share = close_up.share[here, None]
+        found = found + share * (sample(close_up.colour, at) - found)
+    sharp, dull = (unshaded(its_colour, shading[here], own[here]) for its_colour in (found, sample(soft, at)))
+    before, own = linear_to_srgb(albedo[here]), linear_to_srgb(own[here])
+    target = own + BROAD_SHARE * local_mean(dull - own, count, at, BROAD)
+    fine = np.clip(transferred(dull, target, sharp, count, at), 0, 1)
     result = albedo.copy()
-    result[seen] = srgb_to_linear(before + weight[:, None] * (fine - before))
+    result[here] = srgb_to_linear(before + weight[:, None] * (fine - before))
     return result
 
 
-def hidden_side_matched(
-    albedo: np.ndarray, own: np.ndarray, at: np.ndarray, weights: np.ndarray, head: np.ndarray | None = None
-) -> np.ndarray:
+def hidden_side_matched(albedo: np.ndarray, own: np.ndarray, seen: Seen, head: np.ndarray) -> np.ndarray:
     """``albedo`` (V, 3) float32, linear 0..1, whose hidden side has the colours of the visible one.
 
-    ``own`` (V, 3) is what the network says of the albedo, ``weights`` (V,) 0..1 how far the photo shows each vertex, at
-    the places ``at`` (V, 2). What is hidden becomes the mean of the visible colours nearby of which the network says
-    the same as of it; where there are none, it stays. Vertices of weight 1 are kept bit by bit. ``head`` (V,) 0..1 says
-    what belongs to the head: a hat takes its colours from hats, not from the shirt below it.
+    ``own`` (V, 3) is what the network says of the albedo. What is hidden becomes the mean of the visible colours nearby
+    of which the network says the same as of it; where there are none, it stays. Vertices that are ``seen`` with the
+    weight 1 are kept bit by bit. ``head`` (V,) 0..1 says what belongs to the head: a hat takes its colours from hats,
+    not from the shirt below it.
     """
     network, colour = linear_to_srgb(own), linear_to_srgb(albedo)
-    part = np.zeros(len(at)) if head is None else head
     # so that distances between keys count in deviations
-    key = np.concatenate([at / NEARBY, network / ALIKE, part[:, None] / SAME_PART], 1)
-    seen, hidden = np.flatnonzero(weights > 0), np.flatnonzero(weights < 1)
-    sums = _cell_sums(np.concatenate([key, colour], 1)[seen], weights[seen], at[seen], PALETTE_CELLS)
+    key = np.concatenate([seen.at / NEARBY, network / ALIKE, head[:, None] / SAME_PART], 1)
+    shown, hidden = np.flatnonzero(seen.weights > 0), np.flatnonzero(seen.weights < 1)
+    count = (seen.weights * seen.areas)[shown]
+    sums = _cell_sums(np.concatenate([key, colour], 1)[shown], count, seen.at[shown], PALETTE_CELLS)
     sums = sums[sums[:, -1] >= 1]  # cells that the photo shows as much as one vertex in full
     if not len(sums):
         return albedo
@@ -149,7 +242,7 @@ def hidden_side_matched(
         alike = torch.exp(-torch.cdist(torch.from_numpy(key[part].astype(np.float32)), keys).square() / 2)
         total, weight = (alike @ colours).numpy(), alike.sum(1, keepdim=True).numpy()
         matched = (total + LEAST_ALIKE * network[part]) / (weight + LEAST_ALIKE)
-        changed = colour[part] + (1 - weights[part, None]) * (matched - network[part])
+        changed = colour[part] + (1 - seen.weights[part, None]) * (matched - network[part])
         result[part] = srgb_to_linear(np.clip(changed, 0, 1))
     return result
 
@@ -238,6 +331,11 @@ def facing(vertices: np.ndarray, normals: np.ndarray, distance: float) -> np.nda
     """(V,) cosine between each unit normal (V, 3) and the direction from its vertex (V, 3) to the camera."""
     towards = np.array([0, 0, distance]) - vertices
     return (normals * towards).sum(1) / np.linalg.norm(towards, axis=1)
+
+
+def well_inside(inset: np.ndarray, size: int) -> np.ndarray:
+    """(size, size) bool: pixels that no border, from which ``inset`` (S, S) is the distance, is near to."""
+    return cv2.resize(inset, (size, size), interpolation=cv2.INTER_LINEAR) > UNRELIABLE
 
 
 def extended(colour: np.ndarray, good: np.ndarray) -> np.ndarray:

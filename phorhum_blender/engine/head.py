@@ -16,12 +16,12 @@ import torch
 from torch.nn import functional as F
 
 from .camera import project, unproject
-from .core import Core
 from .model import Encoding, PhorhumModel
 from .model.feature_extractor import dense_maps, picture_coordinates
 from .segments import nearest_places
 from .silhouette import Silhouette
 from .skeleton import BONES, JOINT
+from .solid import Solid
 
 SHIPPED = Path(__file__).resolve().parent.parent / "weights" / "head.safetensors"
 MIDDLE = 0.56  # of the way from the neck to the crown lies the middle of the square
@@ -32,7 +32,7 @@ DEPTH = (1.0, 1.3)  # likewise along the view
 ARMS = [BONES[f"{side}_{bone}"] for side in "lr" for bone in ("forearm", "hand")]
 ARM = (0.05, 0.1)  # crop units from the middle of an arm, where the body's field becomes the head's
 ARM_NEAR = 1.5  # head units from the middle: an arm that is farther away is in nobody's way
-CORE = 0.4  # of a body's core: the size of the head's, which keeps hair that f loses
+LENGTHS = 0.4  # of a body's, where its field is made whole
 LEAST_HALF = 0.05  # crop units: no head is smaller, whatever the joints say
 CHIN = -0.5  # head units: what lies lower in the picture tells little of the head's depth
 LEAST_SEEN = 0.1  # of the square: less person in it, and it holds no head
@@ -103,8 +103,9 @@ class Head:
         tensor = torch.from_numpy(image.transpose(2, 0, 1).copy())[None].to(joints.device)
         own = model.encode(tensor)
         frame = frame.nearer(depth_error(own, encoding, frame, distance))
-        self._field, self._core = model.field(own, frame.distance), Core(own, frame.distance, CORE / frame.half)
+        self._field = model.field(own, frame.distance)
         self._silhouette = Silhouette(image[..., 3], frame.distance, joints.device)
+        self._solid = Solid(self._field.distances, own, self._silhouette, frame.distance, LENGTHS / frame.half)
         like = {"dtype": torch.float32, "device": joints.device}
         self._centre, self._turn = torch.tensor(frame.centre, **like), torch.tensor(frame.turn, **like)
         self._half = frame.half
@@ -136,14 +137,18 @@ class Head:
         result = points.new_zeros(len(points))
         result[others] = body(points[others], hull[others])
         at = self._inwards(points[own])
-        hull = self._silhouette.bound(at)
-        distance = torch.maximum(self._core.united(self._field.distances(at), at, hull), hull) * self._half
+        distance = self._solid.distances(at, self._silhouette.bound(at)) * self._half
         result[own] = torch.lerp(result[own], distance, share[own])
         return result
 
-    def albedo(self, points: torch.Tensor) -> torch.Tensor:
-        """Albedo (N, 3) of ``points`` (N, 3), linear 0..1."""
-        return self._field.albedo(self._inwards(points))
+    def joined_albedo(self, points: torch.Tensor, body: Callable[[torch.Tensor], torch.Tensor]) -> torch.Tensor:
+        """Albedo (N, 3) of ``points`` (N, 3), linear 0..1: that of ``body``, and around the head the head's."""
+        share = self.share(points)
+        own, others = share > 0, share < 1
+        result = torch.zeros_like(points)
+        result[others] = body(points[others])
+        result[own] = torch.lerp(result[own], self._field.albedo(self._inwards(points[own])), share[own, None])
+        return result
 
 
 def seen_through(frame: HeadFrame, picture: np.ndarray, distance: float, size: int) -> np.ndarray:

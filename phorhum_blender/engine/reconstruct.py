@@ -24,8 +24,7 @@ from .camera import (
     view_code,
 )
 from .contracts import HEIGHTS, RESOLUTIONS, People, PhotoCamera, Request, Result, pitch_rotation
-from .core import Core
-from .detail import CloseUp, add_photo_detail
+from .detail import Appearance, add_photo_detail
 from .errors import UserError
 from .gap import Gap
 from .head import LEAST_SEEN, Head
@@ -39,10 +38,11 @@ from .model.first_light import srgb_to_linear
 from .people import picture_chosen, picture_people
 from .person import NoPersonError, Person, candidates, select_person
 from .photo import Photo, load_photo
-from .refinement import refined
+from .refinement import refined, smooth_normals
 from .silhouette import Silhouette
+from .solid import Solid
 from .stance import camera_pitch
-from .surface import Surface, extract_surface, field_normals
+from .surface import Surface, extract_surface
 
 Progress = Callable[[str, float], None]
 Show = Callable[[np.ndarray], None]  # gets the picture of :func:`picture_chosen` as soon as there is one
@@ -57,13 +57,14 @@ STAGES = {
     "Fitting light": (0.95, 0.98),
     "Finishing": (0.98, 1.0),
 }
-NORMAL_STEP, HEAD_STEP = 0.006, 0.0025  # crop units: gradients are taken over about a centimetre, of the head less
-HEAD_DIVISIONS = 2  # how often the edges of the head's triangles are halved
+DIVISIONS = 2  # how often the edges of the head's triangles are halved, and of those that show the photo's detail
 LEAST_CELL = 0.0019  # crop units: to no shorter edges
 DEPTH_MARGIN = 0.2  # crop units that the evaluation box reaches beyond the predicted depths
 DISTANCES = (1.8, 20.0)  # crop units: cameras nearer or farther are taken for wrong EXIF
 CHUNK = 8192  # points a call of f: small enough for the caches, and for a quick answer to Cancel
+DETAIL_AT = 0.5  # of the colouring: from here on it is the photo's detail
 PIXELS_PER_CELL = 2  # of the picture that photo detail is taken from: more than vertices a cell apart can hold
+CLOSE_UP = 2048  # pixels a side, at the most, of the picture that fine triangles show: two for their shortest edges
 HEAD_PICTURE = 768  # pixels a side, at the most, of the crop that the head is cut out of
 WELL_OUTSIDE = 0.05  # crop units from the silhouette, beyond which f is not asked
 EDGE = 2.0  # pixels: a box this near to the photo's edge is cut off by it
@@ -79,8 +80,7 @@ class Encoded:
     pitch: float | None  # radians by which it looked down; None: not known
     silhouette: Silhouette
     field: PreparedField
-    core: Core
-    gap: Gap
+    solid: Solid
     head: Head | None = None  # None: not looked at, or not in the photo
 
 
@@ -170,30 +170,28 @@ class Reconstructor:
         with watch.stage("Finding surface") as tell:
             surface = self.surface(encoded, request.resolution, tell)
         with watch.stage("Colouring") as tell:
-            normals = self.normals(encoded, surface.vertices, lambda fraction: tell(fraction * 0.8))
-            albedo = self.albedo(encoded, surface.vertices, lambda fraction: tell(0.8 + fraction * 0.2))
-            shading = self.shading(encoded, normals)
+            look = self.appearance(encoded, surface, lambda fraction: tell(DETAIL_AT * fraction))
             if request.photo_detail:
-                picture = detailed_crop(photo, person, encoded.square, request.resolution)
-                close_up = detailed_crop(photo, person, encoded.square, request.resolution << HEAD_DIVISIONS)
-                albedo = self.detailed(encoded, surface, normals, albedo, shading, picture, close_up)
+                size = PIXELS_PER_CELL * request.resolution
+                picture = detailed_crop(photo, person, encoded.square, size)
+                close_up = detailed_crop(photo, person, encoded.square, min(size << DIVISIONS, CLOSE_UP))
+                look = add_photo_detail(look, picture, close_up[..., :3], encoded.distance, lambda: tell(DETAIL_AT))
             warnings = warnings_about(photo, person)
             if back and back_encoded:
-                picture = detailed_crop(*back, back_encoded.square, request.resolution)
-                albedo, overlap = self.colour_back(surface, normals, albedo, picture, back_encoded, encoded.distance)
+                picture = detailed_crop(*back, back_encoded.square, PIXELS_PER_CELL * request.resolution)
+                look, overlap = self.colour_back(look, picture, back_encoded, encoded.distance)
                 if overlap < LEAST_OVERLAP:
                     warnings.append(
                         f"The person stands differently in the back photo: {overlap:.0%} of the outlines agree, so "
                         "some of its colours may be out of place."
                     )
-            shaded = albedo * shading
         with watch.stage("Fitting light"):
             joints = self.joints(encoded)
             pitch = camera_pitch(joints) if encoded.pitch is None else encoded.pitch
             to_scene = scene_placement(surface.vertices, request.height, pitch)
             lights = fit_light_rig(lambda n: self.shading(encoded, to_scene.turn_back(n)))
         with watch.stage("Finishing"):
-            vertices, normals, joints = to_scene(surface.vertices), to_scene.turn(normals), to_scene(joints)
+            vertices, normals, joints = to_scene(look.vertices), to_scene.turn(look.normals), to_scene(joints)
             camera = scene_camera(to_scene, encoded, photo)
         report = {
             "seconds": {**watch.seconds, "all": round(sum(watch.seconds.values()), 3)},
@@ -211,7 +209,8 @@ class Reconstructor:
         }
         if back:
             report["back_overlap"] = round(overlap, 3)
-        return Result(vertices, surface.faces, normals, albedo, shaded, camera, lights, joints, report)
+        shaded = look.albedo * look.shading
+        return Result(vertices, look.faces, normals, look.albedo, shaded, camera, lights, joints, report)
 
     def encode(self, photo: Photo, person: Person, look_at_head: bool = True) -> Encoded:
         """Cuts the person's square out of the photo and asks G, and what looks at the head alone."""
@@ -225,7 +224,7 @@ class Reconstructor:
         encoded = self.encode_crop(image, square, distance, pitch, photo.focal_pixels is not None)
         if not look_at_head:
             return encoded
-        return self.with_head(encoded, crop(photo, person, square, min(max(1, round(square.side)), HEAD_PICTURE)))
+        return self.with_head(encoded, detailed_crop(photo, person, square, HEAD_PICTURE))
 
     def encode_crop(
         self,
@@ -241,9 +240,9 @@ class Reconstructor:
         told = view_code(distance if distance_known else None, pitch)
         encoding = self.model.encode_with_mirror_image(tensor, tensor.new_tensor([told]))
         silhouette = Silhouette(image[..., 3], distance)
-        field, core = self.model.field(encoding, distance), Core(encoding, distance)
-        gap = Gap(encoding.joints_in_space(distance))
-        return Encoded(encoding, square, distance, pitch, silhouette, field, core, gap)
+        field, gap = self.model.field(encoding, distance), Gap(encoding.joints_in_space(distance))
+        solid = Solid(lambda points: gap.raised(field.distances(points), points), encoding, silhouette, distance)
+        return Encoded(encoding, square, distance, pitch, silhouette, field, solid)
 
     def with_head(self, encoded: Encoded, picture: np.ndarray) -> Encoded:
         """``encoded`` with its head, where one is seen in ``picture`` (S, S, 4) float32: the crop with more pixels."""
@@ -272,7 +271,7 @@ class Reconstructor:
         bounds = self.bounds(encoded)
         surface = extract_surface(field, bounds, resolution, lambda fraction: tell(0.8 * fraction), CHUNK)
         cell = float((bounds[1] - bounds[0]).max()) / resolution
-        times = min(HEAD_DIVISIONS, int(math.log2(max(cell / LEAST_CELL, 1))))
+        times = min(DIVISIONS, int(math.log2(max(cell / LEAST_CELL, 1))))
         if not encoded.head or not times:
             return surface
 
@@ -282,35 +281,21 @@ class Reconstructor:
 
         return refined(surface, finer_field, lambda points: self.head_share(encoded, points) > 0.5, times, cell, CHUNK)
 
-    def normals(
-        self, encoded: Encoded, vertices: np.ndarray, tell: Callable[[float], None] = lambda fraction: None
-    ) -> np.ndarray:
-        """Outward unit normals (V, 3) of the field at ``vertices`` (V, 3) of its surface."""
-        step = NORMAL_STEP + (HEAD_STEP - NORMAL_STEP) * self.head_share(encoded, vertices)
-        return field_normals(lambda points: self.distances(encoded, points), vertices, step, tell, CHUNK)
-
     def head_share(self, encoded: Encoded, points: np.ndarray) -> np.ndarray:
         """(N,) 0..1: how far ``points`` (N, 3) belong to the head, if it was looked at."""
         if not encoded.head:
             return np.zeros(len(points), np.float32)
         return encoded.head.share(torch.from_numpy(points).to(self.device)).cpu().numpy()
 
-    def detailed(
-        self,
-        encoded: Encoded,
-        surface: Surface,
-        normals: np.ndarray,
-        albedo: np.ndarray,
-        shading: np.ndarray,
-        picture: np.ndarray,
-        close_up: np.ndarray,
-    ) -> np.ndarray:
-        """``albedo`` (V, 3) with the photo's detail, see :mod:`.detail`; ``picture`` and ``close_up`` (S, S, 4) are the
-        crop in as many pixels as the body's and as the head's triangles can hold."""
-        closer = CloseUp(close_up[..., :3], self.head_share(encoded, surface.vertices)) if encoded.head else None
-        return add_photo_detail(
-            surface.vertices, surface.faces, normals, albedo, shading, picture, encoded.distance, closer
-        )
+    def appearance(
+        self, encoded: Encoded, surface: Surface, tell: Callable[[float], None] = lambda fraction: None
+    ) -> Appearance:
+        """What the networks say of the vertices of the person's ``surface``."""
+        normals = smooth_normals(surface.vertices, surface.faces)
+        albedo = self.albedo(encoded, surface.vertices, tell)
+        shading = self.shading(encoded, normals)
+        head = self.head_share(encoded, surface.vertices)
+        return Appearance(surface.vertices, surface.faces, normals, albedo, shading, head)
 
     def distances(self, encoded: Encoded, points: np.ndarray) -> np.ndarray:
         """Signed distance (N,) of ``points`` (N, 3), crop units, outside positive.
@@ -322,46 +307,35 @@ class Reconstructor:
         near = torch.nonzero(distance < WELL_OUTSIDE).squeeze(1)
         there, hull = at[near].to(self.device), distance[near].to(self.device)
         if encoded.head:
-            solid = encoded.head.joined(there, hull, lambda points, hull: self._body(encoded, points, hull))
+            solid = encoded.head.joined(there, hull, encoded.solid.distances)
         else:
-            solid = self._body(encoded, there, hull)
+            solid = encoded.solid.distances(there, hull)
         distance[near] = solid.cpu()
         return distance.numpy()
 
-    def _body(self, encoded: Encoded, points: torch.Tensor, hull: torch.Tensor) -> torch.Tensor:
-        """Signed distance (N,) by the body's networks; ``hull`` (N,) is the silhouette's bound."""
-        field = encoded.gap.raised(encoded.field.distances(points), points)
-        return torch.maximum(encoded.core.united(field, points, hull), hull)
-
-    def albedo(self, encoded: Encoded, points: np.ndarray, tell: Callable[[float], None]) -> np.ndarray:
+    def albedo(
+        self, encoded: Encoded, points: np.ndarray, tell: Callable[[float], None] = lambda fraction: None
+    ) -> np.ndarray:
         """Linear albedo (N, 3) float32 at ``points`` (N, 3)."""
         parts = []
         for start in range(0, len(points), CHUNK):
             tell(start / len(points))
             at = torch.from_numpy(points[start : start + CHUNK]).to(self.device)
-            albedo = encoded.field.albedo(at)
-            if encoded.head:
-                albedo = torch.lerp(albedo, encoded.head.albedo(at), encoded.head.share(at)[:, None])
+            albedo = encoded.head.joined_albedo(at, encoded.field.albedo) if encoded.head else encoded.field.albedo(at)
             parts.append(albedo.cpu().numpy())
         return np.concatenate(parts)
 
     def colour_back(
-        self,
-        surface: Surface,
-        normals: np.ndarray,
-        albedo: np.ndarray,
-        picture: np.ndarray,
-        encoded: Encoded,
-        front_distance: float,
-    ) -> tuple[np.ndarray, float]:
-        """The ``albedo`` (V, 3) with the back photo's colours on the back, and how well the outlines agree, 0..1.
+        self, person: Appearance, picture: np.ndarray, encoded: Encoded, front_distance: float
+    ) -> tuple[Appearance, float]:
+        """``person`` with the back photo's colours on the back, and how well the outlines agree, 0..1.
 
         ``picture`` (S, S, 4) is the crop of the back photo, ``encoded`` what G says of it; see :mod:`.back`.
         """
         own = srgb_to_linear(torch.sigmoid(dense_maps(encoded.encoding.features)["albedo"][0]))
         view = BackView(picture, own.permute(1, 2, 0).cpu().numpy(), encoded.distance)
-        shading = self.shading(encoded, about_face(normals))
-        return add_back_photo(surface.vertices, surface.faces, normals, albedo, shading, view, front_distance)
+        shading = self.shading(encoded, about_face(person.normals))
+        return add_back_photo(person, shading, view, front_distance)
 
     def joints(self, encoded: Encoded) -> np.ndarray:
         """(21, 3) float32 crop units, in the order of ``skeleton.JOINTS``."""
@@ -387,9 +361,9 @@ def crop(photo: Photo, person: Person, square: CropSquare, size: int) -> np.ndar
     return np.dstack([np.asarray(colour, np.float32) / 255, np.asarray(mask, np.float32)])
 
 
-def detailed_crop(photo: Photo, person: Person, square: CropSquare, resolution: int) -> np.ndarray:
-    """As :func:`crop`, with as many pixels as the photo has and a mesh of ``resolution`` cells can hold."""
-    return crop(photo, person, square, min(max(1, round(square.side)), PIXELS_PER_CELL * resolution))
+def detailed_crop(photo: Photo, person: Person, square: CropSquare, most: int) -> np.ndarray:
+    """As :func:`crop`, with as many pixels a side as the photo has, up to ``most``."""
+    return crop(photo, person, square, min(max(1, round(square.side)), most))
 
 
 @dataclass(frozen=True)

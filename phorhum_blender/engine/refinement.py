@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import numpy as np
-from scipy.sparse import coo_array
+from scipy.sparse import coo_array, csr_array
 
 from .surface import CHUNK, Field, Surface
 
-SETTLING = 2  # steps in which vertices move onto the surface
 RELAXATIONS = 3  # steps in which they come to lie evenly before
 LEAST_SLOPE = 0.3  # of a field along the mesh's normal: less is not believed
 
@@ -69,8 +68,7 @@ def divided(vertices: np.ndarray, faces: np.ndarray, chosen: np.ndarray) -> tupl
 def relaxed(vertices: np.ndarray, faces: np.ndarray, moving: np.ndarray) -> np.ndarray:
     """``vertices`` (V, 3) of which those of the numbers ``moving`` have stepped to the mean of their neighbours: no
     needles are left, which would turn over when their corners move onto a surface that bends."""
-    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
-    beside = coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(len(vertices),) * 2).tocsr()[moving]
+    beside = _neighbours(faces, len(vertices))[moving]
     count = beside.sum(1)[:, None]
     vertices = vertices.copy()
     for _ in range(RELAXATIONS):
@@ -80,12 +78,11 @@ def relaxed(vertices: np.ndarray, faces: np.ndarray, moving: np.ndarray) -> np.n
 
 def settled(points: np.ndarray, normals: np.ndarray, field: Field, step: float) -> np.ndarray:
     """``points`` (N, 3) moved along ``normals`` (N, 3) to where ``field`` is zero, by no more than a ``step`` at a
-    time."""
-    for _ in range(SETTLING):
-        here = field(points)
-        slope = (field(points + normals * np.float32(step)) - here) / step
-        points = points - np.clip(here / np.maximum(slope, LEAST_SLOPE), -step, step)[:, None] * normals
-    return points
+    time; asks it three times a point."""
+    here = field(points)
+    slope = np.maximum((field(points + normals * np.float32(step)) - here) / step, LEAST_SLOPE)
+    moved = points - np.clip(here / slope, -step, step)[:, None] * normals
+    return moved - np.clip(field(moved) / slope, -step, step)[:, None] * normals
 
 
 def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
@@ -94,8 +91,34 @@ def face_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     return np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0])
 
 
+def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """(V,) the area of a closed mesh that each vertex stands for: a third of the faces around it."""
+    area = np.linalg.norm(face_normals(vertices, faces), axis=1) / 6
+    return np.bincount(faces.ravel(), np.repeat(area, 3), len(vertices))
+
+
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Outward unit normals (V, 3) float32, the mean of the faces around by their areas; zero where there are none."""
+    """Outward unit normals (V, 3) float32: the mean of the faces around by their areas, up where there are none."""
     face = face_normals(vertices, faces)
-    total = np.stack([sum(np.bincount(faces[:, k], axis, len(vertices)) for k in range(3)) for axis in face.T], 1)
-    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
+    return unit(np.stack([sum(np.bincount(faces[:, k], axis, len(vertices)) for k in range(3)) for axis in face.T], 1))
+
+
+def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
+    """Outward unit normals (V, 3) float32 of a surface that bends less sharply than its mesh: those of the vertices,
+    averaged with the neighbours'."""
+    normals = vertex_normals(vertices, faces)
+    beside = _neighbours(faces, len(vertices))
+    return unit(normals + beside @ normals / np.maximum(beside.sum(1)[:, None], 1))
+
+
+def unit(vectors: np.ndarray) -> np.ndarray:
+    """``vectors`` (N, 3) float32 of length 1; (0, 1, 0) for those without length."""
+    length = np.linalg.norm(vectors, axis=1, keepdims=True)
+    some = length > 1e-12
+    return np.where(some, vectors / np.where(some, length, 1), [0, 1, 0]).astype(np.float32)
+
+
+def _neighbours(faces: np.ndarray, count: int) -> csr_array:
+    """(V, V) float64: for each of ``count`` vertices 1 at those with which it shares an edge of a closed mesh."""
+    ends = np.concatenate([faces[:, [0, 1]], faces[:, [1, 2]], faces[:, [2, 0]]])
+    return coo_array((np.ones(len(ends)), (ends[:, 0], ends[:, 1])), shape=(count, count)).tocsr()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from .camera import seen_at
 
@@ -36,6 +37,12 @@ class Silhouette:
             signed = gaussian_filter(signed, BLUR * SCALE) * 2 / mask.shape[0]  # crop units at z = 0
         self.signed = torch.from_numpy(signed.astype(np.float32))[None, None].to(device)
         self.distance = distance
+
+    def outwards(self, size: int) -> torch.Tensor:
+        """(1, 2, size, size) x right and y up: where the outline is farther away outside, in pixels' steps."""
+        signed = F.pad(F.interpolate(self.signed, (size, size), mode="area"), (1, 1, 1, 1), mode="replicate")
+        right, up = signed[..., 1:-1, 2:] - signed[..., 1:-1, :-2], signed[..., :-2, 1:-1] - signed[..., 2:, 1:-1]
+        return torch.cat([right, up], 1) * (size / 4)
 
     def bound(self, points: torch.Tensor) -> torch.Tensor:
         """(N,) crop units: the hull's signed distance in the picture plane through each of ``points`` (N, 3)."""

@@ -236,33 +236,6 @@ def _no_surface() -> UserError:
     )
 
 
-def field_normals(
-    field: Field,
-    vertices: np.ndarray,
-    step: float | np.ndarray,
-    progress: Progress = lambda fraction: None,
-    chunk: int = CHUNK,
-) -> np.ndarray:
-    """Outward unit normals (V, 3) float32 at ``vertices`` (V, 3): the field's gradient by central differences.
-
-    ``step``, one or (V,), is the distance to either side, in the field's units; half a cell suits a mesh. Asks the
-    field six times a vertex, at most ``chunk`` points a call. (0, 0, 1) where the gradient vanishes.
-    """
-    offsets = np.concatenate([np.eye(3), -np.eye(3)]).astype(np.float32)
-    steps = np.broadcast_to(np.asarray(step, np.float32), len(vertices))
-    gradient = np.empty(vertices.shape, np.float32)
-    count = max(1, chunk // 6)
-    for start in range(0, len(vertices), count):
-        progress(start / len(vertices))
-        here = slice(start, start + count)
-        points = vertices[here, None].astype(np.float32) + offsets * steps[here, None, None]
-        values = np.asarray(field(points.reshape(-1, 3)), np.float32).reshape(-1, 2, 3)
-        gradient[start : start + count] = values[:, 0] - values[:, 1]
-    length = np.linalg.norm(gradient, axis=1, keepdims=True)
-    up = np.array([0, 0, 1], np.float32)
-    return np.where(length > 0, gradient / np.where(length > 0, length, 1), up).astype(np.float32)
-
-
 def _cells_at(grid: Grid, stride: int) -> np.ndarray:
     return -(-grid.cells // stride)
 

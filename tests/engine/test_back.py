@@ -14,10 +14,11 @@ from phorhum_blender.engine.back import LEAST_OVERLAP, BackView, about_face, add
 from phorhum_blender.engine.camera import unproject  # noqa: E402
 from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.contracts import Request  # noqa: E402
-from phorhum_blender.engine.detail import depth_map, facing, projected, sample  # noqa: E402
+from phorhum_blender.engine.detail import Appearance, depth_map, facing, projected, sample  # noqa: E402
 from phorhum_blender.engine.errors import UserError  # noqa: E402
 from phorhum_blender.engine.reconstruct import Reconstructor  # noqa: E402
-from phorhum_blender.engine.surface import extract_surface, field_normals  # noqa: E402
+from phorhum_blender.engine.refinement import unit, vertex_normals  # noqa: E402
+from phorhum_blender.engine.surface import extract_surface  # noqa: E402
 
 CELLS, SIZE, DISTANCE = 96, 320, 4.0
 BOUNDS = np.array([[-0.9, -0.9, -0.3], [0.9, 0.9, 0.3]])
@@ -54,6 +55,12 @@ def field_of(arms):
     return field
 
 
+def slope(field, points):
+    """Unit gradients (N, 3) of ``field``, by finite differences."""
+    steps = 0.005 * np.eye(3, dtype=np.float32)
+    return unit(np.stack([field(points + step) - field(points - step) for step in steps], 1))
+
+
 class Figure:
     """The person's mesh, and the photo that a camera takes of it from behind."""
 
@@ -61,7 +68,7 @@ class Figure:
         self.field = field_of(arms)
         surface = extract_surface(self.field, BOUNDS, cells)
         self.vertices, self.faces = surface.vertices, surface.faces
-        self.normals = field_normals(self.field, self.vertices, 0.005)
+        self.normals = vertex_normals(self.vertices, self.faces)
 
     def photograph(self, albedo):
         """(SIZE, SIZE, 4) float32, encoded colour of ``albedo(points)`` before magenta, and the mask; and the linear
@@ -72,7 +79,7 @@ class Figure:
         xy = torch.stack(torch.meshgrid(axis, -axis, indexing="xy"), -1)
         turned = unproject(xy, torch.from_numpy(np.where(there, depth, 0)), DISTANCE).numpy()
         points = about_face(turned.reshape(-1, 3)).astype(np.float32)
-        shading = shading_of(field_normals(self.field, points, 0.005))
+        shading = shading_of(slope(self.field, points))
         plain = albedo(points).astype(np.float32)
         shaded = linear_to_srgb(np.clip(plain * shading, 0, 1)).reshape(SIZE, SIZE, 3)
         colour = np.where(there[..., None], shaded, MAGENTA)
@@ -85,8 +92,10 @@ class Figure:
         """Albedo and overlap once the back photo was put onto the person, of whom ``WRONG`` was known."""
         albedo = np.tile(WRONG, (len(self.vertices), 1)) if albedo is None else albedo
         shading = shading_of(self.normals).astype(np.float32)
-        view = BackView(picture, own, DISTANCE)
-        return add_back_photo(self.vertices, self.faces, self.normals, albedo, shading, view, DISTANCE)
+        head = np.zeros(len(albedo), np.float32)
+        person = Appearance(self.vertices, self.faces, self.normals, albedo, shading, head)
+        look, overlap = add_back_photo(person, shading, BackView(picture, own, DISTANCE), DISTANCE)
+        return look.albedo, overlap
 
 
 def shading_of(normals):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from phorhum_blender.engine.core import LEAST, LIMB, ROUNDNESS, SHARE, Core, smooth_minimum, steepness
+from phorhum_blender.engine.core import LEAST, LIMB, LOST, ROUNDNESS, SHARE, Core, smooth_minimum, steepness
 from phorhum_blender.engine.model import Encoding
 from phorhum_blender.engine.model.feature_extractor import DENSE_CHANNELS
 
@@ -27,9 +27,9 @@ def along_the_axis(*z: float) -> torch.Tensor:
     return torch.tensor([[0.0, 0.0, depth] for depth in z])
 
 
-def distances(core: Core, points: torch.Tensor, hull: float = -1.0) -> torch.Tensor:
-    """Where the outline is as far as ``hull`` tells."""
-    return core.distances(points, torch.full((len(points),), hull))
+def distances(core: Core, points: torch.Tensor, hull: float = -1.0, lost: float = 1.0) -> torch.Tensor:
+    """Where the outline is as far as ``hull`` tells, and as much ``lost``."""
+    return core.distances(points, torch.full((len(points),), hull), torch.full((len(points),), lost))
 
 
 def test_the_core_of_a_limb_lies_in_its_middle():
@@ -48,6 +48,12 @@ def test_the_core_rounds_off_towards_the_outline():
 
 def test_where_nobody_is_seen_there_is_no_core():
     assert (distances(core_of(even(0.08), even(-0.02), seen=-5.0), along_the_axis(0.03)) > 0).all()
+
+
+def test_where_nothing_is_lost_there_is_no_core():
+    core = core_of(even(0.08), even(-0.02))
+    inside = [float(distances(core, along_the_axis(0.03), lost=lost)) < 0 for lost in (0.0, LOST / 2, 2 * LOST)]
+    assert inside == [False, False, True]
 
 
 def test_what_is_as_thin_as_paper_has_a_core():

@@ -1,8 +1,11 @@
 """Photo detail on balls of known colour and light, where every answer is known."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import torch
+import trimesh
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
@@ -12,12 +15,13 @@ cv2 = pytest.importorskip("cv2")
 from phorhum_blender.engine import detail  # noqa: E402
 from phorhum_blender.engine.colour import linear_to_srgb  # noqa: E402
 from phorhum_blender.engine.detail import (  # noqa: E402
-    CloseUp,
+    Appearance,
     add_photo_detail,
     border_distance,
     depth_map,
     photo_weights,
 )
+from phorhum_blender.engine.errors import Cancelled  # noqa: E402
 from phorhum_blender.engine.model.first_light import srgb_to_linear  # noqa: E402
 from phorhum_blender.engine.surface import extract_surface  # noqa: E402
 
@@ -75,9 +79,20 @@ def photograph(ball, albedo):
     return np.dstack([encoded(colour), hit]).astype(np.float32)
 
 
-def with_detail(ball, albedo, picture):
-    shading = shading_of(ball.normals).astype(np.float32)
-    return add_photo_detail(ball.vertices, ball.faces, ball.normals, albedo, shading, picture, DISTANCE)
+def appearance(ball, albedo, shading=None, head=None):
+    shading = shading_of(ball.normals).astype(np.float32) if shading is None else shading
+    head = np.zeros(len(ball.vertices), np.float32) if head is None else head
+    return Appearance(ball.vertices, ball.faces, ball.normals, albedo, shading, head)
+
+
+def shown(ball, weights):
+    return detail.Seen(detail.projected(ball.vertices, DISTANCE), weights, np.ones(len(weights)))
+
+
+def with_detail(ball, albedo, picture, **more):
+    """The new albedo of the ball's own vertices."""
+    look = add_photo_detail(appearance(ball, albedo, **more), picture, picture[..., :3], DISTANCE)
+    return look.albedo[: len(albedo)]
 
 
 def blurred_checker(ball, reach=0.03):
@@ -140,20 +155,102 @@ def test_sharp_squares_come_back_where_the_network_is_soft(ball, weights, reach,
     assert after.mean() < error and after.mean() < share * before.mean()
 
 
-def test_a_close_up_shows_more_where_it_counts(ball, weights):
-    """Squares of which a picture of few pixels keeps little: one of more pixels has them, above the ball's middle."""
+def test_a_close_up_shows_more_of_the_head(ball, weights, monkeypatch):
+    """Squares of which a picture of few pixels keeps little: one of more pixels has them, above the ball's middle,
+    where the ball is said to be a head and thus fine enough."""
     truth, soft = checker(ball.vertices), blurred_checker(ball)
     picture = photograph(ball, checker)
     small = cv2.resize(picture, (SIZE // 6, SIZE // 6), interpolation=cv2.INTER_AREA)
     above = (ball.vertices[:, 1] > 0).astype(np.float32)
-    shading = shading_of(ball.normals).astype(np.float32)
-    arguments = ball.vertices, ball.faces, ball.normals, soft, shading, small, DISTANCE
-    plain, closer = add_photo_detail(*arguments), add_photo_detail(*arguments, CloseUp(picture[..., :3], above))
-    error = {name: np.abs(encoded(result) - encoded(truth)).mean(1) for name, result in (("a", plain), ("b", closer))}
+    monkeypatch.setattr(detail, "MOST_VERTICES", 1)
+    looks = [
+        add_photo_detail(appearance(ball, soft, head=above), small, colour, DISTANCE)
+        for colour in (small[..., :3], picture[..., :3])
+    ]
+    error = {
+        name: np.abs(encoded(look.albedo) - encoded(truth)).mean(1) for name, look in zip("ab", looks, strict=True)
+    }
     sure = weights > 0.999
     upper, lower = sure & (ball.vertices[:, 1] > 0.05), sure & (ball.vertices[:, 1] < -0.15)
     assert error["b"][upper].mean() < 0.75 * error["a"][upper].mean()
     assert error["b"][lower].mean() < 1.05 * error["a"][lower].mean()
+
+
+def stripes(points):
+    """Linear albedo of upright stripes 0.02 units wide, on the left half."""
+    odd = np.floor(points[..., 0] / 0.02).astype(int) % 2 == 1
+    return np.where((odd & (points[..., 0] < 0))[..., None], 0.1, 0.6) * np.ones(3)
+
+
+def is_closed(look):
+    mesh = trimesh.Trimesh(look.vertices, look.faces, process=False)
+    return mesh.is_watertight and mesh.is_winding_consistent
+
+
+def test_triangles_are_divided_where_the_photo_shows_more_than_they_hold(striped):
+    coarse, look = striped
+    assert is_closed(look) and look.vertices.dtype == np.float32 and look.faces.dtype == np.int32
+    np.testing.assert_array_equal(look.vertices[: len(coarse.vertices)], coarse.vertices)
+    np.testing.assert_allclose(np.linalg.norm(look.normals, axis=1), 1, atol=1e-6)
+    new = look.vertices[len(coarse.vertices) :]
+    inside = (np.linalg.norm(new[:, :2] - coarse.centre[:2], axis=1) < 0.9 * RADIUS) & (new[:, 2] > 0.3)
+    assert inside.mean() > 0.9  # where the camera sees them
+    assert 0.5 * len(coarse.vertices) < len(new) < 1.1 * len(coarse.vertices)
+    assert (new[:, 0] < 0.05).mean() > 0.9
+    before, after = (trimesh.Trimesh(x.vertices, x.faces, process=False) for x in (coarse, look))
+    assert after.volume == pytest.approx(before.volume, rel=1e-5)
+
+
+def test_divided_triangles_have_the_photos_stripes(striped):
+    coarse, look = striped
+    middle = (
+        (np.abs(look.vertices[:, 1]) < 0.3) & (look.vertices[:, 2] > 0.3) & (np.abs(look.vertices[:, 0] + 0.2) < 0.15)
+    )
+    places = look.vertices[:, 0] / 0.02
+    sure = middle & (np.abs(places - np.round(places)) > 0.2)
+    assert sure.sum() > 300
+    error = np.abs(encoded(look.albedo) - encoded(stripes(look.vertices)))[sure]
+    assert error.mean() < 0.12  # half of what one grey would be off
+
+
+def test_a_plain_photo_divides_nothing_and_no_more_vertices_are_made_than_allowed(ball, striped, monkeypatch):
+    coarse, look = striped
+    grey = np.full(coarse.vertices.shape, 0.3, np.float32)
+    plain = photograph(coarse, lambda points: np.full(points.shape, 0.3))
+    same = add_photo_detail(appearance(coarse, grey), shrunk(plain), plain[..., :3], DISTANCE)
+    assert len(same.vertices) == len(coarse.vertices)
+    monkeypatch.setattr(detail, "MOST_VERTICES", 1.2)
+    picture = photograph(coarse, stripes)
+    few = add_photo_detail(appearance(coarse, grey), shrunk(picture), picture[..., :3], DISTANCE)
+    assert is_closed(few)
+    assert 1.05 * len(coarse.vertices) < len(few.vertices) < 1.3 * len(coarse.vertices) < len(look.vertices)
+
+
+def test_photo_detail_can_be_cancelled_between_its_steps(striped):
+    coarse, _ = striped
+    picture, steps = photograph(coarse, stripes), []
+    soft = np.full(coarse.vertices.shape, 0.3, np.float32)
+    add_photo_detail(appearance(coarse, soft), shrunk(picture), picture[..., :3], DISTANCE, lambda: steps.append(1))
+    assert len(steps) >= 4
+
+    def stop():
+        raise Cancelled
+
+    with pytest.raises(Cancelled):
+        add_photo_detail(appearance(coarse, soft), shrunk(picture), picture[..., :3], DISTANCE, stop)
+
+
+def shrunk(picture):
+    return cv2.resize(picture, (SIZE // 4, SIZE // 4), interpolation=cv2.INTER_AREA)
+
+
+@pytest.fixture(scope="module")
+def striped():
+    """A coarse ball, and the same with the detail of a photo of :func:`stripes`, in four times as many pixels."""
+    coarse = Ball((0.05, -0.02, 0.1), RADIUS, 40)
+    picture = photograph(coarse, stripes)
+    soft = np.full(coarse.vertices.shape, 0.3, np.float32)
+    return coarse, add_photo_detail(appearance(coarse, soft), shrunk(picture), picture[..., :3], DISTANCE)
 
 
 def test_a_colour_that_fits_already_stays(ball, weights):
@@ -168,7 +265,7 @@ def test_an_overexposed_photo_does_not_darken_the_albedo(ball):
     plain = np.full(ball.vertices.shape, 0.8, np.float32)
     white = np.dstack([np.ones((SIZE, SIZE, 3)), ball.hit()[0]]).astype(np.float32)
     shading = np.full(ball.vertices.shape, 2.5, np.float32)
-    result = add_photo_detail(ball.vertices, ball.faces, ball.normals, plain, shading, white, DISTANCE)
+    result = with_detail(ball, plain, white, shading=shading)
     np.testing.assert_allclose(result, plain, atol=1e-4)
 
 
@@ -201,8 +298,7 @@ def test_the_hidden_side_has_the_colours_of_the_visible_one(ball, weights, facin
 
 def test_what_the_photo_shows_in_full_is_not_touched_by_the_hidden_side(ball, weights):
     soft = blurred_checker(ball)
-    at = detail.projected(ball.vertices, DISTANCE)
-    result = detail.hidden_side_matched(np.full_like(soft, 0.3), soft, at, weights)
+    result = detail.hidden_side_matched(np.full_like(soft, 0.3), soft, shown(ball, weights), np.zeros(len(soft)))
     assert (result[weights == 1] == np.float32(0.3)).all() and (result[weights < 0.5] != np.float32(0.3)).any()
 
 
@@ -211,11 +307,10 @@ def test_a_hat_takes_its_colours_from_the_hat(ball, weights):
     the head, and of both without that."""
     grey = np.full(ball.vertices.shape, 0.3, np.float32)
     cap = ball.vertices[:, 1] > 0.35
-    shown = np.where(cap[:, None], np.float32([0.1, 0.1, 0.8]), np.float32([0.8, 0.1, 0.1]))
-    albedo = np.where(weights[:, None] > 0, shown, grey)
-    at = detail.projected(ball.vertices, DISTANCE)
-    together = detail.hidden_side_matched(albedo, grey, at, weights)
-    apart = detail.hidden_side_matched(albedo, grey, at, weights, cap.astype(np.float32))
+    colours = np.where(cap[:, None], np.float32([0.1, 0.1, 0.8]), np.float32([0.8, 0.1, 0.1]))
+    albedo = np.where(weights[:, None] > 0, colours, grey)
+    together = detail.hidden_side_matched(albedo, grey, shown(ball, weights), np.zeros(len(grey)))
+    apart = detail.hidden_side_matched(albedo, grey, shown(ball, weights), cap.astype(np.float32))
     behind = cap & (weights == 0) & (ball.vertices[:, 1] < 0.55)
     redness = [(result[behind, 0] - result[behind, 2]).mean() for result in (together, apart)]
     assert redness[1] < -0.4 and redness[1] < redness[0] - 0.2
@@ -229,10 +324,7 @@ def test_a_hat_takes_its_colours_from_the_hat(ball, weights):
 )
 def test_any_photo_gives_an_albedo_and_the_hidden_side_no_colour_of_its_own(small_ball, picture, shade, grey):
     albedo = np.full(small_ball.vertices.shape, grey, np.float32)
-    shading = np.full_like(albedo, shade)
-    result = add_photo_detail(
-        small_ball.vertices, small_ball.faces, small_ball.normals, albedo, shading, picture, DISTANCE
-    )
+    result = with_detail(small_ball, albedo, picture, shading=np.full_like(albedo, shade))
     assert result.dtype == np.float32 and result.shape == albedo.shape
     assert np.isfinite(result).all() and result.min() >= 0 and result.max() <= 1
     hidden = small_ball.normals[:, 2] < 0
@@ -275,9 +367,8 @@ def test_colour_does_not_leak_between_parts_that_hide_each_other():
     ).astype(np.float32)
     normals = np.concatenate([far.normals, near.normals])
     vertices, faces = np.concatenate([far.vertices, near.vertices]), np.concatenate([far.faces, near.faces + count])
-    result = add_photo_detail(
-        vertices, faces, normals, albedo, shading_of(normals).astype(np.float32), picture, DISTANCE
-    )
+    both = SimpleNamespace(vertices=vertices, faces=faces, normals=normals)
+    result = with_detail(both, albedo, picture)
     behind = np.zeros(len(vertices), bool)
     towards = np.array([0, 0, DISTANCE]) - far.vertices
     along = ((near.centre - far.vertices) * towards).sum(1) / (towards**2).sum(1)

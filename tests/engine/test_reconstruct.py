@@ -208,7 +208,13 @@ def test_photo_detail_brings_the_visible_side_nearer_to_the_photo_without_a_prin
     picture.save(tmp_path / "striped.png")
     request = Request(photo=str(tmp_path / "striped.png"), resolution=96)
     sharp, soft = reconstructor.run(request), reconstructor.run(dataclasses.replace(request, photo_detail=False))
-    assert sharp.vertices.tobytes() == soft.vertices.tobytes() and sharp.normals.tobytes() == soft.normals.tobytes()
+    same = slice(len(soft.vertices))  # after them come those of the triangles that hold the stripes
+    assert len(sharp.vertices) > 1.02 * len(soft.vertices)
+    sharp = dataclasses.replace(
+        sharp, **{name: getattr(sharp, name)[same] for name in ("vertices", "normals", "albedo", "shaded")}
+    )
+    np.testing.assert_allclose(sharp.vertices, soft.vertices, atol=1e-6)
+    np.testing.assert_allclose(sharp.normals, soft.normals, atol=1e-6)
     camera, v = sharp.camera, sharp.vertices
     towards = np.array(camera.position) - v
     facing = (sharp.normals * towards).sum(1) / np.linalg.norm(towards, axis=1)

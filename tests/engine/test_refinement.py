@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 pytest.importorskip("torch")
 
-from phorhum_blender.engine.refinement import divided, refined, vertex_normals  # noqa: E402
+from phorhum_blender.engine.refinement import divided, refined, smooth_normals, unit, vertex_normals  # noqa: E402
 from phorhum_blender.engine.surface import extract_surface  # noqa: E402
 
 BOUNDS = np.array([[-1.0, -1.0, -1.0], [1.0, 1.0, 1.0]])
@@ -89,3 +89,19 @@ def test_normals_of_a_mesh_point_outwards(coarse):
     normals = vertex_normals(coarse.vertices, coarse.faces)
     outwards = coarse.vertices / np.linalg.norm(coarse.vertices, axis=1, keepdims=True)
     assert ((normals * outwards).sum(1) > 0.99).all()
+
+
+def test_smooth_normals_are_nearer_to_a_round_surface_than_its_meshs(coarse):
+    outwards = coarse.vertices / np.linalg.norm(coarse.vertices, axis=1, keepdims=True)
+    plain, smooth = (f(coarse.vertices, coarse.faces) for f in (vertex_normals, smooth_normals))
+    off = [np.degrees(np.arccos(np.clip((n * outwards).sum(1), -1, 1))) for n in (plain, smooth)]
+    assert smooth.dtype == np.float32 and off[1].mean() < 0.92 * off[0].mean() and off[1].max() < 5
+    np.testing.assert_allclose(np.linalg.norm(smooth, axis=1), 1, atol=1e-6)
+
+
+def test_a_vertex_without_faces_has_a_normal_of_unit_length():
+    vertices = np.float32([[0, 0, 0], [1, 0, 0], [0, 1, 0], [5, 5, 5]])
+    faces = np.int32([[0, 1, 2], [0, 2, 1]])  # both sides of one triangle cancel each other
+    for normals in (vertex_normals(vertices, faces), smooth_normals(vertices, faces)):
+        np.testing.assert_array_equal(normals, np.tile([0, 1, 0], (4, 1)))
+    np.testing.assert_allclose(unit(np.float32([[0, 0, -3], [3, 4, 0]])), [[0, 0, -1], [0.6, 0.8, 0]])

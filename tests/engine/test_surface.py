@@ -13,7 +13,7 @@ from skimage.measure import marching_cubes
 
 from phorhum_blender.engine import surface
 from phorhum_blender.engine.errors import Cancelled, UserError
-from phorhum_blender.engine.surface import Surface, extract_surface, field_normals
+from phorhum_blender.engine.surface import Surface, extract_surface
 
 BOUNDS = np.array([[-1.0, -1.0, -0.75], [1.0, 1.0, 0.75]])
 
@@ -369,36 +369,3 @@ def test_ellipsoids(radii, centre, turn, resolution):
     assert_sound(mesh)
     cells = min(radii) / (2 / resolution)
     assert volume_of(mesh) == pytest.approx(4 / 3 * np.pi * np.prod(radii), rel=2 / cells**2)
-
-
-def test_normals_of_a_sphere_point_outwards():
-    directions = np.random.default_rng(0).standard_normal((3000, 3))
-    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
-    vertices = (directions * 0.5 + [0.1, 0.2, 0]).astype(np.float32)
-    counted = Counted(sphere((0.1, 0.2, 0), 0.5))
-    normals = field_normals(counted, vertices, 0.004, chunk=1000)
-    assert normals.dtype == np.float32
-    assert (normals * directions).sum(axis=1).min() > np.cos(np.radians(0.1))
-    assert counted.points == 6 * len(vertices) and counted.largest_call <= 1000
-
-
-def test_normals_are_unit_even_where_the_field_is_flat():
-    normals = field_normals(lambda p: np.zeros(len(p), np.float32), np.zeros((5, 3), np.float32), 0.01)
-    assert np.array_equal(np.linalg.norm(normals, axis=1), np.ones(5))
-
-
-def test_normals_agree_with_the_faces():
-    mesh = extract_surface(PERSON, BOUNDS, 64)
-    normals = field_normals(PERSON, mesh.vertices, 0.01)
-    a, b, c = np.moveaxis(mesh.vertices[mesh.faces], 1, 0)
-    facing = (np.cross(b - a, c - a) * normals[mesh.faces[:, 0]]).sum(axis=1)
-    assert np.mean(facing > 0) > 0.99
-
-
-def test_normals_can_be_cancelled():
-    def progress(fraction):
-        if fraction > 0.5:
-            raise Cancelled
-
-    with pytest.raises(Cancelled):
-        field_normals(PERSON, np.zeros((100, 3), np.float32), 0.01, progress, chunk=60)

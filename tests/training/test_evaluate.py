@@ -101,7 +101,7 @@ def test_the_network_predicts_mesh_colour_and_light(truth, tiny_weights, monkeyp
     """The tiny network is untrained, so its field is replaced by the ball's and its core and its head are nowhere; all
     else is its own."""
     monkeypatch.setattr(PreparedField, "distances", lambda self, points: points.norm(dim=-1) - RADIUS)
-    monkeypatch.setattr(Core, "distances", lambda self, points, hull: torch.ones(len(points)))
+    monkeypatch.setattr(Core, "distances", lambda self, points, hull, lost: torch.ones(len(points)))
     monkeypatch.setattr(Head, "share", lambda self, points: torch.zeros(len(points)))
     monkeypatch.setattr(Reconstructor, "bounds", lambda self, encoded: BOX)
     predicted = evaluate.from_network(Reconstructor(str(tiny_weights), threads=1), truth, resolution=48)
