@@ -12,6 +12,7 @@ encoded, which is sRGB.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -21,9 +22,11 @@ import numpy as np
 from .contracts import Request
 from .detail import (
     Appearance,
+    CloseUp,
     Seen,
     border_distance,
     depth_map,
+    divided_where_seen,
     extended,
     facing,
     recoloured,
@@ -50,6 +53,7 @@ class BackView:
     """A back photo as the networks see it."""
 
     picture: np.ndarray  # (S, S, 4) float32 0..1, encoded colour and the mask of the square crop
+    close_up: np.ndarray  # (T, T, 3) float32 0..1, the crop's encoded colour in more pixels, T >= S
     albedo: np.ndarray  # (h, w, 3) float32 linear 0..1, what G says of the crop's albedo
     distance: float  # crop units, of the camera
 
@@ -73,32 +77,51 @@ def find_back(request: Request, tell: Tell = lambda part: None) -> tuple[Photo, 
 
 
 def add_back_photo(
-    person: Appearance, shading: np.ndarray, view: BackView, front_distance: float
+    person: Appearance, shade: Callable[[np.ndarray], np.ndarray], view: BackView, front_distance: float
 ) -> tuple[Appearance, float]:
-    """``person`` with the back photo's colours where only the camera behind sees the surface; and the overlap of the
-    aligned outlines (IoU, 0..1).
+    """``person`` with the back photo's colours where only the camera behind sees the surface, in finer triangles where
+    it shows more than they hold; and the overlap of the aligned outlines (IoU, 0..1).
 
-    ``shading`` (V, 3) linear is that of the back photo's light. What faces the front camera, which is
-    ``front_distance`` away, keeps its albedo bit by bit.
+    ``shade`` maps unit normals (N, 3), seen from behind, to the linear shading (N, 3) of the back photo's light. What
+    faces the front camera, which is ``front_distance`` away, keeps its albedo bit by bit.
     """
-    turned = replace(person, vertices=about_face(person.vertices), normals=about_face(person.normals))
-    depth = depth_map(turned.vertices, person.faces, view.distance, len(view.picture))
+    turned = _turned(person)
+    depth = depth_map(turned.vertices, turned.faces, view.distance, len(view.picture))
     mask = view.picture[..., 3] >= 0.5
     places, overlap = aligned(np.isfinite(depth), mask)
     # no pixel of the background is left before the warp mixes neighbours
     outside = signed_distance(mask)
     sure = outside < -RIM
-    colour = extended(view.picture[..., :3], sure)
     own = extended(view.albedo, _resized(sure, len(view.albedo)))
-    picture = _through(places, np.dstack([colour, (outside < REACH_OUT).astype(np.float32)]))
-    inset = border_distance(depth, picture[..., 3] >= 0.5)
-    seen = Seen.by(turned, depth, inset, view.distance)
-    turned_away = smoothstep(facing(person.vertices, person.normals, front_distance), *TURNED_AWAY)
-    seen = replace(seen, weights=seen.weights * (1 - turned_away).astype(np.float32))
+    seen_mask = _through(places, (outside < REACH_OUT).astype(np.float32))
+    inset = border_distance(depth, seen_mask >= 0.5)
+    colour, closer = (_aligned_colour(image, sure, places, inset) for image in (view.picture[..., :3], view.close_up))
+    weights = _weights(Seen.by(turned, depth, inset, view.distance), person, front_distance)
+    turned, fineness = divided_where_seen(turned, weights, colour, closer, view.distance)
+    person, seen = _turned(turned), Seen.by(turned, depth, inset, view.distance)
+    seen = replace(seen, weights=_weights(seen, person, front_distance))
     own = sample(own, sample(places, seen.at))
-    colour = extended(picture[..., :3], well_inside(inset, len(picture)))
-    albedo = recoloured(person.albedo, own, shading, colour, seen)
+    albedo = recoloured(person.albedo, own, shade(turned.normals), colour, seen, CloseUp(closer, fineness))
     return replace(person, albedo=albedo), overlap
+
+
+def _aligned_colour(image: np.ndarray, sure: np.ndarray, places: np.ndarray, inset: np.ndarray) -> np.ndarray:
+    """``image`` (T, T, 3) of the photo, without what is not ``sure`` (S, S) to be the person, as the mesh's picture has
+    it by ``places`` (S, S, 2), well inside of the borders from which ``inset`` (S, S) is the distance."""
+    size = len(image)
+    colour = extended(image, _resized(sure, size))
+    colour = _through(cv2.resize(places, (size, size), interpolation=cv2.INTER_LINEAR), colour)
+    return extended(colour, well_inside(inset, size))
+
+
+def _weights(seen: Seen, person: Appearance, front_distance: float) -> np.ndarray:
+    """(V,) how far the back photo counts: not where ``person`` faces the front camera."""
+    turned_away = smoothstep(facing(person.vertices, person.normals, front_distance), *TURNED_AWAY)
+    return seen.weights * (1 - turned_away).astype(np.float32)
+
+
+def _turned(person: Appearance) -> Appearance:
+    return replace(person, vertices=about_face(person.vertices), normals=about_face(person.normals))
 
 
 def about_face(vectors: np.ndarray) -> np.ndarray:

@@ -11,9 +11,9 @@ from pathlib import Path
 from .errors import UserError
 
 # What a reconstruction takes beyond a process with its networks loaded. benchmarks/memory.py measured 124, 138, 191 and
-# 357 MB at 128, 256, 384 and 512 cells: the finding of the person at first, then the surface. The base leaves room for
-# larger photos than the one megapixel of that measurement.
-BASE_MB = 200.0
+# 357 MB at 128, 256, 384 and 512 cells of a photo of one megapixel: the finding of the person at first, then the
+# surface. The base leaves room for larger photos: one of twelve took 437 and 475 MB at 256 and 512 cells.
+BASE_MB = 350.0
 BYTES_PER_PIXEL = 16  # of the square around the person: colour and mask, and both once more while they are resized
 MB_PER_SQUARE_CELL = 1.45e-3
 

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from PIL import Image
 
-from .back import LEAST_OVERLAP, BackView, about_face, add_back_photo, find_back
+from .back import LEAST_OVERLAP, BackView, add_back_photo, find_back
 from .camera import (
     DEFAULT_DISTANCE,
     CropSquare,
@@ -172,14 +172,12 @@ class Reconstructor:
         with watch.stage("Colouring") as tell:
             look = self.appearance(encoded, surface, lambda fraction: tell(DETAIL_AT * fraction))
             if request.photo_detail:
-                size = PIXELS_PER_CELL * request.resolution
-                picture = detailed_crop(photo, person, encoded.square, size)
-                close_up = detailed_crop(photo, person, encoded.square, min(size << DIVISIONS, CLOSE_UP))
-                look = add_photo_detail(look, picture, close_up[..., :3], encoded.distance, lambda: tell(DETAIL_AT))
+                pictures = detailed_crops(photo, person, encoded.square, request.resolution)
+                look = add_photo_detail(look, *pictures, encoded.distance, lambda: tell(DETAIL_AT))
             warnings = warnings_about(photo, person)
             if back and back_encoded:
-                picture = detailed_crop(*back, back_encoded.square, PIXELS_PER_CELL * request.resolution)
-                look, overlap = self.colour_back(look, picture, back_encoded, encoded.distance)
+                pictures = detailed_crops(*back, back_encoded.square, request.resolution)
+                look, overlap = self.colour_back(look, *pictures, back_encoded, encoded.distance)
                 if overlap < LEAST_OVERLAP:
                     warnings.append(
                         f"The person stands differently in the back photo: {overlap:.0%} of the outlines agree, so "
@@ -326,16 +324,16 @@ class Reconstructor:
         return np.concatenate(parts)
 
     def colour_back(
-        self, person: Appearance, picture: np.ndarray, encoded: Encoded, front_distance: float
+        self, person: Appearance, picture: np.ndarray, close_up: np.ndarray, encoded: Encoded, front_distance: float
     ) -> tuple[Appearance, float]:
         """``person`` with the back photo's colours on the back, and how well the outlines agree, 0..1.
 
-        ``picture`` (S, S, 4) is the crop of the back photo, ``encoded`` what G says of it; see :mod:`.back`.
+        ``picture`` and ``close_up`` are :func:`detailed_crops` of the back photo, ``encoded`` is what G says of it; see
+        :mod:`.back`.
         """
         own = srgb_to_linear(torch.sigmoid(dense_maps(encoded.encoding.features)["albedo"][0]))
-        view = BackView(picture, own.permute(1, 2, 0).cpu().numpy(), encoded.distance)
-        shading = self.shading(encoded, about_face(person.normals))
-        return add_back_photo(person, shading, view, front_distance)
+        view = BackView(picture, close_up, own.permute(1, 2, 0).cpu().numpy(), encoded.distance)
+        return add_back_photo(person, lambda normals: self.shading(encoded, normals), view, front_distance)
 
     def joints(self, encoded: Encoded) -> np.ndarray:
         """(21, 3) float32 crop units, in the order of ``skeleton.JOINTS``."""
@@ -359,6 +357,14 @@ def crop(photo: Photo, person: Person, square: CropSquare, size: int) -> np.ndar
     colour = Image.fromarray(square_rgb).resize((size, size), Image.Resampling.BOX)
     mask = Image.fromarray(square_mask).resize((size, size), Image.Resampling.BOX)
     return np.dstack([np.asarray(colour, np.float32) / 255, np.asarray(mask, np.float32)])
+
+
+def detailed_crops(photo: Photo, person: Person, square: CropSquare, resolution: int) -> tuple[np.ndarray, np.ndarray]:
+    """The crop (S, S, 4) in as many pixels as a mesh of ``resolution`` cells can hold, and its colour (T, T, 3) in as
+    many as the finest triangles can."""
+    size = PIXELS_PER_CELL * resolution
+    picture, close_up = (detailed_crop(photo, person, square, n) for n in (size, min(size << DIVISIONS, CLOSE_UP)))
+    return picture, close_up[..., :3]
 
 
 def detailed_crop(photo: Photo, person: Person, square: CropSquare, most: int) -> np.ndarray:

@@ -98,14 +98,15 @@ def vertex_areas(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
 
 
 def vertex_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
-    """Outward unit normals (V, 3) float32: the mean of the faces around by their areas, up where there are none."""
+    """Outward unit normals (V, 3) float32, the mean of the faces around by their areas; zero where there are none."""
     face = face_normals(vertices, faces)
-    return unit(np.stack([sum(np.bincount(faces[:, k], axis, len(vertices)) for k in range(3)) for axis in face.T], 1))
+    total = np.stack([sum(np.bincount(faces[:, k], axis, len(vertices)) for k in range(3)) for axis in face.T], 1)
+    return (total / np.maximum(np.linalg.norm(total, axis=1, keepdims=True), 1e-12)).astype(np.float32)
 
 
 def smooth_normals(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Outward unit normals (V, 3) float32 of a surface that bends less sharply than its mesh: those of the vertices,
-    averaged with the neighbours'."""
+    averaged with the neighbours'; (0, 1, 0) where there are none."""
     normals = vertex_normals(vertices, faces)
     beside = _neighbours(faces, len(vertices))
     return unit(normals + beside @ normals / np.maximum(beside.sum(1)[:, None], 1))

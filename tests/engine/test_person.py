@@ -452,7 +452,7 @@ def test_a_long_strip_is_refused_before_its_square_takes_all_memory(use_detector
     use_detector(ColourDetector({RED: 0.9}))
     monkeypatch.setattr(memory, "free_mb", lambda: 2000.0)
     strip = Photo(np.zeros((64, 40_000, 3), np.uint8), None, None, "")
-    with pytest.raises(UserError, match=r"50000 x 50000 pixels and needs about 38347 MB .* only 2000 MB are free"):
+    with pytest.raises(UserError, match=r"50000 x 50000 pixels and needs about 38497 MB .* only 2000 MB are free"):
         select_person(strip, Request(photo="", whole_frame=True))
 
 
