@@ -37,6 +37,31 @@ def test_a_closed_surface_of_quads_with_the_colours(person, kind, amount):
     assert "Shaded" in made.data.color_attributes
 
 
+def spoil(monkeypatch, times):
+    """Makes the first ``times`` looks at the new surface find nothing but NaN, as quadriflow leaves it at times."""
+    left = iter(range(times))
+
+    def looked_at(mesh):
+        return positions(mesh) if next(left, None) is None else np.full((9, 3), np.nan)
+
+    monkeypatch.setattr(module, "positions", looked_at)
+
+
+def test_quads_that_come_out_as_nothing_are_made_of_other_voxels(person, monkeypatch):
+    spoil(monkeypatch, 1)
+    made = remesh(bpy.context, person, QUAD, 2000)
+    assert is_closed(made.data) and np.isfinite(positions(made.data)).all()
+    assert 0.7 * 2000 < len(made.data.polygons) < 1.3 * 2000
+
+
+def test_quads_that_never_come_out_are_an_error_and_change_nothing(person, monkeypatch):
+    before = scene_state()
+    spoil(monkeypatch, 99)
+    with pytest.raises(UserError, match="could not remesh"):
+        remesh(bpy.context, person, QUAD, 2000)
+    assert scene_state() == before
+
+
 def test_the_person_is_hidden_and_whole_and_the_new_one_is_a_person(person):
     faces = len(person.data.polygons)
     made = remesh(bpy.context, person, VOXEL, 0.03)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import bmesh
 import bpy
 import numpy as np
 from mathutils.bvhtree import BVHTree
@@ -15,7 +16,8 @@ from .person import point_colours, positions, select, selected_alone, triangles
 from .rig import rebind, rig_of
 
 VOXEL, QUAD = "VOXEL", "QUAD"
-_FINE = 250  # voxels along the longest side under the quads
+# Voxels along the longest side under the quads, tried in turn: of some surfaces quadriflow makes nothing but NaN.
+_FINE = (250, 235, 265)
 _FARTHEST = 0.05  # of the person's longest side: a new surface farther off than that has gone wrong
 
 
@@ -32,7 +34,7 @@ def remesh(context: bpy.types.Context, person: bpy.types.Object, kind: str, amou
         made = _copy(created, person)
         person.users_collection[0].objects.link(made)
         with selected_alone(context, made):
-            _new_surface(made, kind, amount)
+            _new_surface(made, person.data, kind, amount)
         _check(person, made)
         transfer_colours(person.data, made.data)
         if look:
@@ -91,18 +93,37 @@ def _copy(created: Created, person: bpy.types.Object) -> bpy.types.Object:
     return made
 
 
-def _new_surface(made: bpy.types.Object, kind: str, amount: float) -> None:
-    # Quads are laid over voxels too: quadriflow refuses or tears surfaces that touch themselves.
-    made.data.remesh_voxel_size = amount if kind == VOXEL else max(made.dimensions) / _FINE
-    made.data.remesh_voxel_adaptivity = 0.0
-    made.data.use_remesh_fix_poles = True  # also melts the tiny edges that quadriflow refuses
-    done = bpy.ops.object.voxel_remesh()
-    if kind == QUAD and done == {"FINISHED"}:
-        done = bpy.ops.object.quadriflow_remesh(mode="FACES", target_faces=round(amount), use_mesh_symmetry=False)
-    if done != {"FINISHED"}:
+def _new_surface(made: bpy.types.Object, surface: bpy.types.Mesh, kind: str, amount: float) -> None:
+    if kind == VOXEL:
+        done = _voxels(made, amount)
+    else:
+        longest = max(made.dimensions)
+        done = any(_quads(made, surface, longest / fine, round(amount)) for fine in _FINE)
+    if not done:
         raise UserError("Blender could not remesh this surface.", "Choose another number.")
     made.data.polygons.foreach_set("use_smooth", np.ones(len(made.data.polygons), dtype=bool))
     made.data.update()
+
+
+def _voxels(made: bpy.types.Object, size: float) -> bool:
+    """Whether ``made`` has got a surface of voxels of ``size`` metres."""
+    made.data.remesh_voxel_size = size
+    made.data.remesh_voxel_adaptivity = 0.0
+    made.data.use_remesh_fix_poles = True  # also melts the tiny edges that quadriflow refuses
+    return bpy.ops.object.voxel_remesh() == {"FINISHED"}
+
+
+def _quads(made: bpy.types.Object, surface: bpy.types.Mesh, size: float, count: int) -> bool:
+    """Whether ``made`` has got about ``count`` quads over ``surface``, by way of voxels of ``size`` metres: quadriflow
+    refuses or tears surfaces that touch themselves."""
+    copy = bmesh.new()
+    copy.from_mesh(surface)
+    copy.to_mesh(made.data)
+    copy.free()
+    if not _voxels(made, size):
+        return False
+    done = bpy.ops.object.quadriflow_remesh(mode="FACES", target_faces=count, use_mesh_symmetry=False)
+    return done == {"FINISHED"} and bool(np.isfinite(positions(made.data)).all())
 
 
 def _check(person: bpy.types.Object, made: bpy.types.Object) -> None:
