@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from build_addon import PLATFORMS, PYTHONS, vendor_requirements
 
 TARGETS = [pair for pair in itertools.product(PLATFORMS, PYTHONS) if pair != ("macos-x64", "3.13")]
-BLENDERS_OWN = {"bl_operators", "bl_ui", "blf", "bpy", "bpy_extras", "gpu", "gpu_extras", "mathutils", "numpy"}
+BLENDERS_OWN = {"bl_operators", "bl_ui", "blf", "bmesh", "bpy", "bpy_extras", "gpu", "gpu_extras", "mathutils", "numpy"}
 
 
 @pytest.fixture(scope="module")
