@@ -25,6 +25,7 @@ from scipy.spatial import cKDTree
 from scipy.spatial.transform import Rotation
 
 from phorhum_blender.engine.head import HeadFrame
+from phorhum_blender.engine.refinement import face_normals
 from training.render import Hits, Scene, pixel_rays, sphere_directions, visibility
 from training.retarget import bone_of_vertices, enliven, retarget, skeleton_joints, skin, unbend, vary
 from training.subjects import HELD_OUT_GROUPS, Subject, list_subjects, load_poses, load_subject, recolour
@@ -130,7 +131,7 @@ def place_head(placed: Placed, rng: np.random.Generator) -> Placed:
 def surface_centre(vertices: np.ndarray, faces: np.ndarray) -> np.ndarray:
     """Area-weighted centre (3,) of a surface."""
     a, b, c = (vertices[faces[:, k]] for k in range(3))
-    area = np.linalg.norm(np.cross(b - a, c - a), axis=1)
+    area = np.linalg.norm(face_normals(vertices, faces), axis=1)
     return area @ (a + b + c) / (3 * area.sum())
 
 
@@ -201,7 +202,7 @@ def exterior(scene: Scene, rng: np.random.Generator, count: int) -> Hits:
     """About ``count`` points within REACH of the surface that can be seen from outside, from rays all around."""
     low, high = scene.vertices.min(0), scene.vertices.max(0)
     corner = scene.vertices[scene.faces]
-    area = np.linalg.norm(np.cross(corner[:, 1] - corner[:, 0], corner[:, 2] - corner[:, 0]), axis=1)
+    area = np.linalg.norm(face_normals(scene.vertices, scene.faces), axis=1)
     area[(np.abs(corner) > REACH).all(1).any(1)] = 0
     tried = count + count // 10  # a few rays leave through the holes of hair cards
     pick = np.searchsorted(np.cumsum(area), rng.uniform(0, area.sum(), tried)).clip(max=len(area) - 1)

@@ -29,6 +29,7 @@ from .detail import (
     divided_where_seen,
     extended,
     facing,
+    photo_weights,
     recoloured,
     sample,
     smoothstep,
@@ -96,10 +97,15 @@ def add_back_photo(
     seen_mask = _through(places, (outside < REACH_OUT).astype(np.float32))
     inset = border_distance(depth, seen_mask >= 0.5)
     colour, closer = (_aligned_colour(image, sure, places, inset) for image in (view.picture[..., :3], view.close_up))
-    weights = _weights(Seen.by(turned, depth, inset, view.distance), person, front_distance)
-    turned, fineness = divided_where_seen(turned, weights, colour, closer, view.distance)
-    person, seen = _turned(turned), Seen.by(turned, depth, inset, view.distance)
-    seen = replace(seen, weights=_weights(seen, person, front_distance))
+
+    def weights(turned: Appearance) -> np.ndarray:
+        """(V,) how far the back photo counts: not what faces the front camera."""
+        front = facing(about_face(turned.vertices), about_face(turned.normals), front_distance)
+        seen = photo_weights(turned.vertices, turned.normals, depth, inset, view.distance)
+        return seen * (1 - smoothstep(front, *TURNED_AWAY)).astype(np.float32)
+
+    turned, fineness = divided_where_seen(turned, weights(turned), colour, closer, view.distance)
+    person, seen = _turned(turned), Seen.by(turned, weights(turned), view.distance, len(depth))
     own = sample(own, sample(places, seen.at))
     albedo = recoloured(person.albedo, own, shade(turned.normals), colour, seen, CloseUp(closer, fineness))
     return replace(person, albedo=albedo), overlap
@@ -112,12 +118,6 @@ def _aligned_colour(image: np.ndarray, sure: np.ndarray, places: np.ndarray, ins
     colour = extended(image, _resized(sure, size))
     colour = _through(cv2.resize(places, (size, size), interpolation=cv2.INTER_LINEAR), colour)
     return extended(colour, well_inside(inset, size))
-
-
-def _weights(seen: Seen, person: Appearance, front_distance: float) -> np.ndarray:
-    """(V,) how far the back photo counts: not where ``person`` faces the front camera."""
-    turned_away = smoothstep(facing(person.vertices, person.normals, front_distance), *TURNED_AWAY)
-    return seen.weights * (1 - turned_away).astype(np.float32)
 
 
 def _turned(person: Appearance) -> Appearance:

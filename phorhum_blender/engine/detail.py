@@ -84,11 +84,9 @@ class Seen:
     areas: np.ndarray  # (V,) > 0: how much surface each stands for, about 1 where the mesh was not divided
 
     @classmethod
-    def by(cls, person: Appearance, depth: np.ndarray, inset: np.ndarray, distance: float) -> Seen:
-        """By a camera at ``distance`` for which ``person`` has the ``depth`` and the ``inset`` (S, S), see
-        :func:`depth_map` and :func:`border_distance`."""
-        weights = photo_weights(person.vertices, person.normals, depth, inset, distance)
-        areas = vertex_areas(person.vertices, person.faces) * (len(depth) / 4) ** 2
+    def by(cls, person: Appearance, weights: np.ndarray, distance: float, size: int) -> Seen:
+        """By a camera at ``distance`` in a picture of ``size`` pixels, with these ``weights`` (V,)."""
+        areas = vertex_areas(person.vertices, person.faces) * (size / 4) ** 2
         return cls(projected(person.vertices, distance), weights, np.maximum(areas, 1e-6))
 
 
@@ -120,7 +118,8 @@ def add_photo_detail(
     weights = photo_weights(person.vertices, person.normals, depth, inset, distance)
     colour, closer = (extended(image, well_inside(inset, len(image))) for image in (picture[..., :3], close_up))
     person, fineness = divided_where_seen(person, weights, colour, closer, distance, tell)
-    seen = Seen.by(person, depth, inset, distance)
+    weights = photo_weights(person.vertices, person.normals, depth, inset, distance)
+    seen = Seen.by(person, weights, distance, len(picture))
     tell()
     finer = CloseUp(closer, np.maximum(fineness, person.head))
     detailed = recoloured(person.albedo, person.albedo, person.shading, colour, seen, finer)

@@ -39,7 +39,7 @@ class Silhouette:
         self.distance = distance
 
     def outwards(self, size: int) -> torch.Tensor:
-        """(1, 2, size, size) x right and y up: where the outline is farther away outside, in pixels' steps."""
+        """(1, 2, size, size) x right and y up: the gradient of the signed distance in the picture plane."""
         signed = F.pad(F.interpolate(self.signed, (size, size), mode="area"), (1, 1, 1, 1), mode="replicate")
         right, up = signed[..., 1:-1, 2:] - signed[..., 1:-1, :-2], signed[..., :-2, 1:-1] - signed[..., 2:, 1:-1]
         return torch.cat([right, up], 1) * (size / 4)
