@@ -40,6 +40,7 @@ ESCAPES, FEW_ESCAPES = 32, 2  # rays from a point, and of these, no more of whic
 POINT_STEP, NORMAL_STEP = 1 / 8192, 1 / 127  # of stored points (crop units) and normals
 BOX = np.array([[-1.1, -1.1, -0.9], [1.1, 1.1, 0.9]])  # crop units
 MAKEHUMAN_SHARE = float(os.environ.get("PHORHUM_MAKEHUMAN_SHARE", "0.3"))
+VALID_SHARE = 0.5  # of the other people; the others are Rocketbox', of whom G's depth is a quarter more wrong
 REACH = np.array([1.2, 1.2, 1.5])  # crop units from the middle: the surface farther out is not learned
 HEAD_SHIFT, HEAD_SCALE = 0.08, 0.1  # standard deviations of errors of a head's square: half sides, a share of its size
 LIVELY_SHARE = 0.1  # of poses, see :func:`training.retarget.enliven`
@@ -148,7 +149,7 @@ def random_subject(rng: np.random.Generator, assets: Path) -> Subject:
         from training.makehuman import random_person
 
         return random_person(rng, assets, texture_size=512)
-    kind = "valid" if pick < MAKEHUMAN_SHARE + 0.45 else "rocketbox"
+    kind = "valid" if pick < MAKEHUMAN_SHARE + VALID_SHARE * (1 - MAKEHUMAN_SHARE) else "rocketbox"
     names = [n for k, n in list_subjects(assets) if k == kind]
     return recolour(load_subject(assets, kind, names[rng.integers(len(names))]), rng)
 

@@ -153,7 +153,7 @@ def train(trainer: Trainer, cache: Path, assets: Path, minutes: float, out: Path
         state,
         lambda done: {"loss": trainer.step(*next(loader), done)},
         lambda: {"mask_iou": evaluate(trainer.average, held_out)},
-        lambda: without_field(trainer.average).save(out),
+        lambda: without_field(trainer.average).save(out, eight_bits=True),
     )
 
 

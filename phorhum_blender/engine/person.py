@@ -40,6 +40,7 @@ ALL_LOOKS = len(FIRST_LOOKS) + LOOKS  # of the detector and the segmenter
 IN_BOX = 0.4  # IoU with a given box that the box of what is seen there must have to be the person
 SLOPPY = 0.125  # of a given box's longer side: how much farther than the box the person may reach
 SAME_PERSON = 0.2  # and with the detector's; less is somebody else, or next to nothing
+PART = 0.25  # of the person: a detection that is larger is no limb of it
 BAND = 0.02  # half width of the strip in which the edge may move / side of the square
 SURE, SURE_NOT = 0.9, 0.05  # chances from which a pixel is the person, whatever its colour, and up to which it is not
 CHOOSE_OTHERWISE = "Give the person's box, or take the whole frame."
@@ -220,8 +221,17 @@ def _segmented(photo: Photo, box: Box, rivals: list[Person], tell: Tell) -> np.n
     square = Square.around(box)
     chance = segmenter.chance(photo.rgb, box, DRAWING, look)
     for rival in rivals:
-        chance[fit(square.cut(rival.mask, fill=0), chance.shape) > np.maximum(chance, 0.5)] = 0.0
+        its = fit(square.cut(rival.mask, fill=0), chance.shape)
+        if not _is_a_part(its, chance):
+            chance[its > np.maximum(chance, 0.5)] = 0.0
     return drawn(photo, square, chance)
+
+
+def _is_a_part(its: np.ndarray, chance: np.ndarray) -> bool:
+    """Whether what the detector took for somebody else, ``its`` mask (s, s), is a limb of the person as the segmenter
+    sees it, ``chance`` (s, s): small, and most of it the person."""
+    there = its > 0.5
+    return 0 < there.sum() < PART * (chance > 0.5).sum() and float(chance[there].mean()) > 0.5
 
 
 def drawn(photo: Photo, square: Square, chance: np.ndarray) -> np.ndarray:

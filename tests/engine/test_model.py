@@ -14,12 +14,13 @@ from phorhum_blender.engine.model import ModelConfig, PhorhumModel
 from phorhum_blender.engine.model.feature_extractor import (
     DENSE_CHANNELS,
     DENSE_MAPS,
+    Attention,
     Encoding,
     dense_maps,
     mirrored_joints,
 )
 from phorhum_blender.engine.model.first_light import srgb_to_linear
-from phorhum_blender.engine.model.phorhum import tensor_sha256
+from phorhum_blender.engine.model.phorhum import SCALE, tensor_sha256
 from phorhum_blender.engine.model.surface_field import PixelRows, without_creases
 
 TINY = ModelConfig(
@@ -27,6 +28,7 @@ TINY = ModelConfig(
     widths=(8, 16, 16),
     blocks=(1, 1, 1),
     up_blocks=(1, 1),
+    attention=(0, 0, 1),
     features=8,
     illumination=4,
     field_width=16,
@@ -149,6 +151,57 @@ def test_save_and_load_give_the_same_network(model, saved):
     torch.testing.assert_close(there.albedo(points), here.albedo(points), rtol=0, atol=0)
 
 
+def test_matrices_in_eight_bits_are_a_quarter_of_the_file_and_nearly_the_same(model, tmp_path):
+    whole, eight = tmp_path / "whole.safetensors", tmp_path / "eight.safetensors"
+    model.save(whole)
+    model.save(eight, eight_bits=True)
+    assert eight.stat().st_size < 0.75 * whole.stat().st_size  # of a tiny network much is names
+    there = PhorhumModel.load(eight).state_dict()
+    for name, weight in model.state_dict().items():
+        if weight.ndim < 2:
+            torch.testing.assert_close(there[name], weight, rtol=0, atol=0)
+            continue
+        largest = weight.flatten(1).abs().amax(1)
+        error = (there[name] - weight).flatten(1).abs().amax(1)
+        assert (error <= largest / 127 * 0.57 + 1e-7).all()  # half a step, and the scale's own rounding
+
+
+def test_a_row_of_zeros_stays_one_in_eight_bits(tmp_path):
+    model = PhorhumModel(TINY)
+    torch.nn.init.zeros_(model.feature_extractor.head.weight)
+    model.save(tmp_path / "zeros.safetensors", eight_bits=True)
+    assert not PhorhumModel.load(tmp_path / "zeros.safetensors").feature_extractor.head.weight.any()
+
+
+@pytest.mark.parametrize("shape", [None, (1,), (10**6, 1, 1, 1)])
+def test_eight_bits_without_a_scale_that_fits_are_refused(model, tmp_path, shape):
+    path = tmp_path / "eight.safetensors"
+    model.save(path, eight_bits=True)
+
+    def lose(header, tensors):
+        name = next(name for name in tensors if name.endswith(SCALE))
+        del tensors[name]
+        if shape:
+            tensors[name] = torch.ones(shape).half()
+        header["sha256"] = tensor_sha256(tensors)
+
+    _resave(path, lose)
+    with pytest.raises(UserError, match="do not fit this version"):
+        PhorhumModel.load(path)
+
+
+def test_attention_looks_at_the_whole_map_whatever_its_size():
+    torch.manual_seed(0)
+    block = Attention(16).eval()
+    near = torch.randn(1, 16, 4, 6)
+    far = near.clone()
+    far[..., 0, 0] = torch.randn(16)
+    with torch.inference_mode():
+        change = (block(far) - block(near)).abs().amax(1)[0]
+    assert change.shape == (4, 6)
+    assert change.min() > 1e-6
+
+
 def test_missing_weights(tmp_path):
     with pytest.raises(UserError, match="missing"):
         PhorhumModel.load(tmp_path / "none.safetensors")
@@ -224,6 +277,7 @@ def test_weights_that_are_no_numbers_are_refused_though_their_hash_is_right(save
 @pytest.mark.parametrize(
     "change",
     [{"widths": ""}, {"widths": []}, {"widths": [10**9] * 3}, {"blocks": [10**9] * 3}, {"blocks": [65, 1, 1]}]
+    + [{"attention": [65, 0, 0]}, {"attention": [-1, 0, 0]}]
     + [{"features": 1.5}, {"features": True}, {"octaves": 0}, {"image_size": "64"}, {"field_layers": [4]}],
 )
 def test_a_header_can_ask_for_nothing_but_usual_sizes(saved, change):

@@ -164,6 +164,28 @@ def test_the_neighbour_stays_out(use_detector):
     assert (mask & ellipse(right)).sum() < 0.1 * ellipse(right).sum()
 
 
+class LimbDetector(ShortSightedDetector):
+    """Takes something in the lower half of each person for another one, and is surer of it than the segmenter."""
+
+    def detect(self, rgb: np.ndarray, scale: float = 1.0) -> list[Detection]:
+        upper = super().detect(rgb, scale)
+        shape = upper[0].logits.shape
+        limb = ellipse(tuple(v / 2 for v in LIMB), shape)
+        return [*upper, Detection(LIMB, 0.4, np.where(limb, 30.0, OUTSIDE).astype(np.float32))]
+
+
+LIMB = (80.0, 165.0, 120.0, 245.0)
+
+
+def test_a_limb_that_the_detector_takes_for_somebody_else_is_no_hole(use_detector):
+    photo = photo_of((ellipse(LARGE), RED))
+    use_detector(LimbDetector({RED: 0.9}))
+    assert len(find_persons(photo)) == 2
+    mask = select_person(photo, Request(photo="")).mask > 0.5
+    assert mask[ellipse(LIMB)].all()
+    assert iou(mask, ellipse(LARGE)) > 0.95
+
+
 def test_the_same_photo_gives_the_same_mask(use_detector):
     use_detector(ColourDetector({RED: 0.9}))
     first, second = (select_person(TWO, Request(photo="")).mask for _ in range(2))

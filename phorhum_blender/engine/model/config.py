@@ -16,6 +16,7 @@ class ModelConfig:
     widths: tuple[int, ...] = (32, 64, 128, 192, 256)  # channels at strides 2, 4, 8, 16, 32
     blocks: tuple[int, ...] = (1, 1, 4, 6, 6)  # residual blocks a level on the way down
     up_blocks: tuple[int, ...] = (1, 2, 2, 1)  # and on the way up, from stride 2 to 16
+    attention: tuple[int, ...] = (0, 0, 0, 3, 3)  # blocks of attention a level, after those on the way down
     features: int = 40  # learned channels of the pixel-aligned feature map, at stride 2
     skeleton_width: int = 256  # of the network that looks at all joints together
     skeleton_blocks: int = 2  # residual blocks of it
@@ -34,10 +35,12 @@ class ModelConfig:
         if not isinstance(data, dict):
             raise ValueError("the model configuration is none")
         values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in data.items()}
-        if {name: _kind(value) for name, value in values.items()} != {f.name: _kind(f.default) for f in fields(cls)}:
+        usual = {f.name: f.default for f in fields(cls)}
+        if {name: _kind(name, v) for name, v in values.items()} != {name: _kind(name, v) for name, v in usual.items()}:
             raise ValueError("the model configuration does not fit this version")
-        if max(values["blocks"] + values["up_blocks"]) > MOST_BLOCKS:
-            raise ValueError(f"{values['blocks']} and {values['up_blocks']} are more blocks than a network has")
+        blocks = values["blocks"], values["up_blocks"], values["attention"]
+        if max(map(max, blocks)) > MOST_BLOCKS:
+            raise ValueError(f"{blocks} are more blocks than a network has")
         return cls(**values)
 
 
@@ -46,6 +49,7 @@ HEAD = ModelConfig(
     widths=(24, 40, 64, 64),
     blocks=(1, 1, 2, 2),
     up_blocks=(2, 1, 1),
+    attention=(0, 0, 0, 0),
     features=32,
     skeleton_width=32,
     skeleton_blocks=1,
@@ -55,9 +59,10 @@ HEAD = ModelConfig(
 )  # of the networks that look at the head alone
 
 
-def _kind(value: Any) -> type:
+def _kind(name: str, value: Any) -> type:
     """Whether it is one size or a level's each. Raises ``ValueError`` for what is no size of a network."""
     sizes = value if isinstance(value, tuple) else (value,)
-    if not 0 < len(sizes) <= MOST_LEVELS or not all(type(size) is int and 0 < size <= LARGEST for size in sizes):
+    least = 0 if name == "attention" else 1
+    if not 0 < len(sizes) <= MOST_LEVELS or not all(type(size) is int and least <= size <= LARGEST for size in sizes):
         raise ValueError(f"{value} is no size of a network")
     return type(value)

@@ -25,6 +25,7 @@ DENSE_CHANNELS = sum(DENSE_MAPS.values())
 SLOPE = 0.1
 BONE_RADIUS = 0.12  # crop units: how far a bone is felt in the picture
 JOINT_FEATURES = 16  # of what is seen at each joint
+HEAD_WIDTH = 32  # channels of a head of attention
 
 
 class Encoding(NamedTuple):
@@ -80,8 +81,27 @@ class ResidualLinear(nn.Sequential):
         return x + super().forward(x)
 
 
-def _stack(width: int, count: int) -> nn.Sequential:
-    return nn.Sequential(*[Residual(width) for _ in range(count)])
+class Attention(nn.Module):
+    """A block of a transformer on a feature map: each pixel looks at all others (Vaswani et al., 2017; normalised first
+    as by Xiong et al., 2020), then at itself."""
+
+    def __init__(self, width: int):
+        super().__init__()
+        self.norm = nn.LayerNorm(width)
+        self.ask = nn.Linear(width, 3 * width)
+        self.told = nn.Linear(width, width)
+        self.think = ResidualLinear(width)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        pixels = x.flatten(2).transpose(1, 2)  # (B, P, width)
+        heads = self.ask(self.norm(pixels)).unflatten(2, (3, -1, min(HEAD_WIDTH, x.shape[1]))).permute(2, 0, 3, 1, 4)
+        told = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
+        pixels = self.think(pixels + self.told(told))
+        return pixels.transpose(1, 2).unflatten(2, x.shape[2:])
+
+
+def _stack(width: int, count: int, attention: int = 0) -> nn.Sequential:
+    return nn.Sequential(*[Residual(width) for _ in range(count)], *[Attention(width) for _ in range(attention)])
 
 
 class SkeletonHead(nn.Module):
@@ -140,7 +160,8 @@ class FeatureExtractor(nn.Module):
         super().__init__()
         widths = config.widths
         self.stem = Convolution(6, widths[0], 5, stride=2)
-        self.down_blocks = nn.ModuleList(_stack(w, n) for w, n in zip(widths, config.blocks, strict=True))
+        levels = zip(widths, config.blocks, config.attention, strict=True)
+        self.down_blocks = nn.ModuleList(_stack(*level) for level in levels)
         self.widen = nn.ModuleList(Convolution(a, b, 3) for a, b in zip(widths, widths[1:], strict=False))
         self.view = nn.Linear(VIEW_CODE, widths[-1], bias=False)
         up_widths = (config.features + 8, *widths[1:])

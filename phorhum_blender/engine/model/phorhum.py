@@ -20,6 +20,8 @@ from .surface_field import PreparedField, SurfaceField
 
 FORMAT = "phorhum-1"
 DEFAULT_WEIGHTS = Path(__file__).parents[2] / "weights" / "phorhum.safetensors"
+SCALE = ".scale"  # after the name of a matrix of 8-bit numbers: what its rows are to be multiplied by
+SMALLEST_SCALE = 2.0**-24  # of a row of zeros: the smallest 16-bit float above 0
 REMEDY = "Reinstall the extension, or choose another weights file."
 
 
@@ -56,9 +58,12 @@ class PhorhumModel(nn.Module):
         flipped = (normals * normals.new_tensor([-1.0, 1.0, 1.0])).unsqueeze(0)
         return (shading + self.shading_network(flipped, encoding.mirrored_illumination)[0]) / 2
 
-    def save(self, path: str | Path) -> str:
-        """Writes the weights as 16-bit floats, half the file for no loss that can be seen; returns their SHA-256."""
+    def save(self, path: str | Path, eight_bits: bool = False) -> str:
+        """Writes the weights as 16-bit floats, half the file for no loss that can be seen, or the matrices among them
+        as 8-bit numbers with a scale a row, a quarter; returns their SHA-256."""
         tensors = {k: v.detach().cpu().half().contiguous() for k, v in self.state_dict().items()}
+        if eight_bits:
+            tensors = in_eight_bits(tensors)
         digest = tensor_sha256(tensors)
         header = {"format": FORMAT, "config": json.dumps(self.config.to_json()), "sha256": digest}
         save_file(tensors, str(path), metadata=header)
@@ -82,15 +87,47 @@ class PhorhumModel(nn.Module):
             raise UserError(f"{file.name} is not a PHORHUM weights file of this version.", REMEDY)
         if header.get("sha256") != tensor_sha256(tensors):
             raise UserError(f"The network weights in {file.name} are damaged: their checksum is wrong.", REMEDY)
-        if not all(tensor.is_floating_point() and tensor.isfinite().all() for tensor in tensors.values()):
+        if not all(tensor.dtype == torch.int8 or is_numbers(tensor) for tensor in tensors.values()):
             raise UserError(f"The network weights in {file.name} are damaged: not all are numbers.", REMEDY)
         try:
             model = cls(ModelConfig.from_json(json.loads(header["config"])))
-            model.load_state_dict({k: v.float() for k, v in tensors.items()})
+            model.load_state_dict(in_full(tensors))
         except (ValueError, LookupError, TypeError, RuntimeError) as error:
             raise UserError(f"The network weights in {file.name} do not fit this version.", REMEDY) from error
         model.sha256 = header["sha256"]
         return model.eval().requires_grad_(False)
+
+
+def in_eight_bits(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """``tensors`` with each matrix (out, ...) as int8 and, beside it, the scale (out, 1, ...) of its rows."""
+    result = {}
+    for name, weight in tensors.items():
+        if weight.ndim < 2:
+            result[name] = weight
+            continue
+        largest = weight.float().abs().amax(tuple(range(1, weight.ndim)), keepdim=True)
+        scale = (largest / 127).clamp(min=SMALLEST_SCALE).half()
+        result[name] = (weight.float() / scale.float()).round().clamp(-127, 127).to(torch.int8)
+        result[name + SCALE] = scale
+    return result
+
+
+def in_full(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """All ``tensors`` of a file in 32 bits. Raises ``LookupError`` or ``ValueError`` where a matrix has no scale that
+    fits."""
+    scaled = {}
+    for name, weight in tensors.items():
+        if weight.dtype == torch.int8:
+            scale = tensors[name + SCALE]
+            if scale.shape != (len(weight), *[1] * (weight.ndim - 1)):  # the product of others may be of any size
+                raise ValueError(f"the scale of {name} does not fit")
+            scaled[name] = weight.float() * scale.float()
+    rest = {name: tensor.float() for name, tensor in tensors.items() if tensor.dtype != torch.int8}
+    return {name: tensor for name, tensor in rest.items() if name.removesuffix(SCALE) not in scaled} | scaled
+
+
+def is_numbers(tensor: torch.Tensor) -> bool:
+    return tensor.is_floating_point() and bool(tensor.isfinite().all())
 
 
 def tensor_sha256(tensors: dict[str, torch.Tensor]) -> str:
