@@ -11,6 +11,13 @@ import pytest
 from tests.stand_ins import FAKES, ROOT, save_tiny_model, write_fake_site
 
 
+@pytest.fixture(autouse=True)
+def same_chances() -> None:
+    """torch draws the same numbers in a test whatever ran before it; where there is a torch."""
+    if torch := sys.modules.get("torch"):
+        torch.manual_seed(0)
+
+
 @pytest.fixture(scope="session")
 def repo_root() -> Path:
     return ROOT
