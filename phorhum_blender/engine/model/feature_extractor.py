@@ -88,15 +88,15 @@ class Attention(nn.Module):
     def __init__(self, width: int):
         super().__init__()
         self.norm = nn.LayerNorm(width)
-        self.ask = nn.Linear(width, 3 * width)
-        self.told = nn.Linear(width, width)
-        self.think = ResidualLinear(width)
+        self.query_key_value = nn.Linear(width, 3 * width)
+        self.projection = nn.Linear(width, width)
+        self.feed_forward = ResidualLinear(width)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         pixels = x.flatten(2).transpose(1, 2)  # (B, P, width)
-        heads = self.ask(self.norm(pixels)).unflatten(2, (3, -1, min(HEAD_WIDTH, x.shape[1]))).permute(2, 0, 3, 1, 4)
-        told = F.scaled_dot_product_attention(*heads).transpose(1, 2).flatten(2)
-        pixels = self.think(pixels + self.told(told))
+        vectors = self.query_key_value(self.norm(pixels)).unflatten(2, (3, -1, min(HEAD_WIDTH, x.shape[1])))
+        heads = F.scaled_dot_product_attention(*vectors.permute(2, 0, 3, 1, 4))
+        pixels = self.feed_forward(pixels + self.projection(heads.transpose(1, 2).flatten(2)))
         return pixels.transpose(1, 2).unflatten(2, x.shape[2:])
 
 
@@ -187,6 +187,8 @@ class FeatureExtractor(nn.Module):
                     module.second.weight.mul_(0.3)
                 elif isinstance(module, ResidualLinear):
                     module[-1].weight.mul_(0.3)
+                elif isinstance(module, Attention):
+                    module.projection.weight.mul_(0.3)
             self.head.weight.mul_(0.1)
             self.parts.weight.mul_(0.1)
             self.skeleton.maps.weight.mul_(0.1)
