@@ -191,7 +191,6 @@ def test_eight_bits_without_a_scale_that_fits_are_refused(model, tmp_path, shape
 
 
 def test_attention_looks_at_the_whole_map_whatever_its_size():
-    torch.manual_seed(0)
     block = Attention(16).eval()
     near = torch.randn(1, 16, 4, 6)
     far = near.clone()

@@ -47,11 +47,13 @@ def edge(distances, axis: int) -> float:
 
 
 def test_a_field_as_wide_as_the_outline_stays():
-    random = torch.Generator().manual_seed(0)
-    points = (torch.rand(4000, 3, generator=random) * 2 - 1) * torch.tensor([0.2, 0.8, 0.22])
-    made, true = solid(pillar(RADIUS)), pillar(RADIUS)(points)
-    near = (points[:, 0].abs() < 0.9 * RADIUS) & (true < 0.02) & (true > -0.15)  # in its middle it may have a crease
-    assert (made(points) - true).abs()[near].max() < 2e-3
+    made, points = solid(pillar(RADIUS)), (torch.rand(4000, 3) * 2 - 1) * torch.tensor([0.2, 0.8, 0.22])
+    true = pillar(RADIUS)(points)
+    near = (points[:, 0].abs() < 0.9 * RADIUS) & (true < 0.02)
+    axis = true < -0.15  # where the way inwards turns round: a crease, deep inside
+    error = (made(points) - true).abs()
+    assert error[near & ~axis].max() < 2e-3
+    assert error[axis].max() < 1e-2
 
 
 @pytest.mark.parametrize("lacking", [0.01, 0.03])

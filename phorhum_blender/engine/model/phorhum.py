@@ -115,15 +115,14 @@ def in_eight_bits(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
 def in_full(tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     """All ``tensors`` of a file in 32 bits. Raises ``LookupError`` or ``ValueError`` where a matrix has no scale that
     fits."""
-    scaled = {}
+    full = {name: tensor.float() for name, tensor in tensors.items()}
     for name, weight in tensors.items():
         if weight.dtype == torch.int8:
-            scale = tensors[name + SCALE]
+            scale = full.pop(name + SCALE)
             if scale.shape != (len(weight), *[1] * (weight.ndim - 1)):  # the product of others may be of any size
                 raise ValueError(f"the scale of {name} does not fit")
-            scaled[name] = weight.float() * scale.float()
-    rest = {name: tensor.float() for name, tensor in tensors.items() if tensor.dtype != torch.int8}
-    return {name: tensor for name, tensor in rest.items() if name.removesuffix(SCALE) not in scaled} | scaled
+            full[name] *= scale
+    return full
 
 
 def is_numbers(tensor: torch.Tensor) -> bool:
